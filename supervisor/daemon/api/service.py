@@ -1,0 +1,99 @@
+"""What the API may ask of the manager. The API knows nothing else of it; the shell implements this.
+
+Every method that changes something returns after the change is in the keeper's hands (and on disk where the design says
+so). All are called on the event loop's thread. `by` is a sentence fragment: "uid 1000 (ann) pid 4711".
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+
+
+class Refusal(Exception):
+    """A request that cannot be met. `code` is one of `model.errors.TRANSACTION_CODES`, "no-such-job" or "bad-request"."""
+
+    def __init__(self, code: str, text: str, unit: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.unit = unit
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection (SO_PEERCRED, read at accept)."""
+
+    uid: int
+    gid: int
+    pid: int
+
+
+class Supervision(Protocol):
+    def names(self, patterns: list[str], states: list[str]) -> list[str]:
+        """Units whose name or alias matches a glob pattern (all if none) and, if states are given, whose active, sub or load state is one.
+
+        A pattern without glob characters that matches nothing raises Refusal("no-such-unit").
+        A template instance that is not loaded yet ("worker@9") is instantiated from its template.
+        """
+
+    def show(self, unit: str) -> Json:
+        """Every property of one unit, in systemd's names as snake_case (DESIGN, For scripts)."""
+
+    def brief(self, unit: str) -> Json:
+        """The shorter object of `list`: id, kind, description, load_state, active_state, sub_state, result, main_pid, n_restarts, needs_restart, enabled, job, status_text."""
+
+    def relations(self, unit: str) -> Json:
+        """Dependencies, forward and reverse: {"requires": [...], "required_by": [...], "after": ...}; only non-empty ones."""
+
+    def why(self, unit: str) -> Json:
+        """{unit, active_state, sub_state, because: [{what, unit, time_s, text}], next: {what, time_s} | None}."""
+
+    async def request_job(self, verb: str, unit: str, mode: str, by: str) -> int:
+        """Enqueue. verb: start, stop, restart, try-restart, reload, try-reload-or-restart, reload-or-restart. The job's id; 0 when there is nothing to do."""
+
+    async def wait_job(self, job: int) -> Json:
+        """{id, unit, type, result, text} once the job is over; Refusal("no-such-job") when it never was or is long gone."""
+
+    def jobs(self) -> list[Json]:
+        """Queued jobs: {id, unit, type, state, waits_for: [unit...], since_s}."""
+
+    async def cancel_job(self, job: int, by: str) -> None: ...
+
+    async def kill(self, unit: str, signal: int, whom: str, by: str) -> None: ...
+
+    async def reset_failed(self, unit: str, by: str) -> None: ...
+
+    async def set_enabled(self, unit: str, state: str, by: str) -> None:
+        """state: "enabled", "disabled", "masked" or "unmasked". On disk before this returns; not started or stopped by it."""
+
+    async def scale(self, template: str, instances: int, by: str) -> Json:
+        """{"started": [names], "stopped": [names], "jobs": [ids]}"""
+
+    async def reload_units(self, by: str) -> Json:
+        """Read the unit files again (daemon-reload): {"units": n, "errors": [{file, line, key, message, hint}]}; errors change nothing."""
+
+    async def isolate(self, unit: str, by: str) -> int: ...
+
+    async def shutdown(self, by: str) -> None:
+        """Begin an orderly stop of everything; returns at once."""
+
+    def status(self) -> Json:
+        """supd itself: version, keeper_pid, manager_pid, started_time_s, mode (project, user, system), units_directories, state_directory,
+        log_directory, tracking ("cgroup" or "scan"), load_errors: [...], units by active state, jobs, notes: [sentences a person should know]."""
+
+    def definition(self, unit: str) -> Json:
+        """For `cat`: {"unit", "files": [{"path", "text"}], "origins": {key: "file:line" | "default" ...}}."""
+
+    def log_directory(self, unit: str) -> str:
+        """Absolute path of the directory that holds the unit's segments, `current` among them."""
+
+    def last_lines(self, unit: str, count: int) -> list[str]:
+        """The last lines the unit wrote, decoded with replacement, escapes neutralised."""
+
+    def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
+        """Events as {"id": "<epoch>-<seq>", "time_s", "unit", "kind", "text", ...}. With a known `last_id` from just after it; with an unknown
+        one a first {"kind": "reset", "snapshot": [brief, ...]}; with None only new ones. A reader too slow gets {"kind": "gap"} and the end."""
+
+    def recent_events(self, count: int) -> list[Json]: ...

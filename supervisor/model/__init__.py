@@ -1,0 +1,1 @@
+"""Values shared by every layer: names, quantities, specifications, states, events, effects, errors. No I/O."""
