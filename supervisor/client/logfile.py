@@ -1,0 +1,103 @@
+"""The segments of one unit's log, read from their end.
+
+A unit's log is a directory of segments `<seq>.log`, the sequence number in eight digits or more, and a symlink `current` to
+the newest. This module finds the segments and the last lines in them; it never writes, and never trusts the contents: a line
+for a person is decoded with replacement and neutralised.
+"""
+
+import os
+
+from supervisor.client.terminal import neutralise
+
+CURRENT = "current"
+_SUFFIX = ".log"
+_CHUNK_BYTES = 16 * 1024
+# A person asked for lines, not for a gigabyte without a newline: what is read backwards ends here.
+TAIL_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+def segment_name(sequence: int) -> str:
+    return f"{sequence:08d}{_SUFFIX}"
+
+
+def segments(directory: str) -> list[int]:
+    """The sequence numbers of the segments in `directory`, oldest first; empty while the unit has written nothing."""
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = [int(stem) for name in names if name.endswith(_SUFFIX) and (stem := name[: -len(_SUFFIX)]).isascii() and stem.isdigit()]
+    return sorted(found)
+
+
+def tail_offset(descriptor: int, count: int, limit_bytes: int = TAIL_LIMIT_BYTES) -> tuple[int, int]:
+    """Where the last `count` lines of an open file begin, and how many there are.
+
+    A last line without its newline counts as one. Not more than `limit_bytes` are looked at: a line that begins before is cut.
+    """
+    size = os.fstat(descriptor).st_size
+    if size == 0 or count <= 0:
+        return size, 0
+    found = 0
+    position = size
+    floor = max(0, size - limit_bytes)
+    is_first = True
+    while position > floor:
+        start = max(floor, position - _CHUNK_BYTES)
+        block = os.pread(descriptor, position - start, start)
+        end = len(block)
+        if is_first:
+            # The newline that ends the last line does not begin another one.
+            end -= block.endswith(b"\n")
+            is_first = False
+        while (newline := block.rfind(b"\n", 0, end)) >= 0:
+            found += 1
+            if found == count:
+                return start + newline + 1, found
+            end = newline
+        position = start
+    return floor, found + 1
+
+
+def last_lines_raw(directory: str, count: int, limit_bytes: int = TAIL_LIMIT_BYTES) -> bytes:
+    """The last `count` lines over all segments, byte for byte."""
+    pieces: list[bytes] = []
+    wanted = count
+    for sequence in reversed(segments(directory)):
+        if wanted <= 0 or limit_bytes <= 0:
+            break
+        try:
+            descriptor = os.open(os.path.join(directory, segment_name(sequence)), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # removed since the directory was read
+        try:
+            offset, found = tail_offset(descriptor, wanted, limit_bytes)
+            piece = _read_from(descriptor, offset, limit_bytes)
+        finally:
+            os.close(descriptor)
+        pieces.append(piece)
+        wanted -= found
+        limit_bytes -= len(piece)
+    return b"".join(reversed(pieces))
+
+
+def _read_from(descriptor: int, offset: int, limit_bytes: int) -> bytes:
+    pieces = []
+    while limit_bytes > 0 and (piece := os.pread(descriptor, min(limit_bytes, 1 << 20), offset)):
+        pieces.append(piece)
+        offset += len(piece)
+        limit_bytes -= len(piece)
+    return b"".join(pieces)
+
+
+def last_lines(directory: str, count: int) -> list[str]:
+    """The last `count` lines for a person: decoded with replacement, terminal escapes neutralised, without line ends."""
+    return text_lines(last_lines_raw(directory, count))[-count:] if count > 0 else []
+
+
+def text_lines(raw: bytes) -> list[str]:
+    """Raw log bytes as lines for a person. Only a newline ends a line; a carriage return before it goes with it."""
+    if not raw:
+        return []
+    lines = raw.removesuffix(b"\n").split(b"\n")
+    return [neutralise(line.removesuffix(b"\r").decode("utf-8", "replace")) for line in lines]
