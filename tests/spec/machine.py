@@ -1,0 +1,99 @@
+"""The machine under the engine, faked: processes, the keeper's table, notify sockets. It outlives every crash of the manager.
+
+Laws:
+- Nothing here asks the engine anything; a process acts by its script (`behaviour.Process`) and by the signals it gets, alone.
+- A run is spawned once: a second spawn of a known run raises `AssertionError`, as does a forget of a run that still lives.
+- Two living processes never share a pid, and pids are never used again.
+"""
+
+from dataclasses import dataclass, field
+
+from supervisor.model.states import ExitCode, Phase
+from tests.spec.behaviour import HARMLESS, SIGKILL, Process
+
+
+@dataclass(slots=True)
+class Living:
+    """One process that exists. `run` is None for a process that the unit's own processes left behind."""
+
+    pid: int
+    unit: str
+    run: int | None
+    phase: Phase
+    script: Process
+    is_doomed: bool = False  # a death is already on its way
+
+
+@dataclass(slots=True)
+class Run:
+    """One entry of the keeper's table."""
+
+    unit: str
+    phase: Phase
+    pid: int = 0
+    has_execed: bool = False
+    spawn_failed: tuple[str, int, int] | None = None
+    exited: tuple[ExitCode, int, bool] | None = None
+
+
+@dataclass(slots=True)
+class Datagram:
+    pid: int
+    fields: dict[str, str]
+    sequence: int = 0
+
+
+@dataclass(slots=True)
+class Machine:
+    """Everything that a kill -9 of the manager leaves untouched."""
+
+    living: dict[int, Living] = field(default_factory=dict)
+    runs: dict[int, Run] = field(default_factory=dict)
+    remembered: dict[str, str] = field(default_factory=dict)
+    sockets: dict[str, list[Datagram]] = field(default_factory=dict)
+    reaped: list[tuple[str, int, ExitCode, int]] = field(default_factory=list)
+    spawned_runs: set[int] = field(default_factory=set)
+    next_pid: int = 1000
+
+    def fork(self, unit: str, run: int | None, phase: Phase, script: Process) -> Living:
+        process = Living(self.next_pid, unit, run, phase, script)
+        self.next_pid += 1
+        self.living[process.pid] = process
+        return process
+
+    def of_unit(self, unit: str) -> list[Living]:
+        return [p for p in self.living.values() if p.unit == unit]
+
+    def is_empty(self, unit: str) -> bool:
+        return not any(p.unit == unit for p in self.living.values())
+
+    def open_run(self, run: int, unit: str, phase: Phase) -> Run:
+        assert run not in self.spawned_runs, f"run {run} of {unit} was spawned twice"
+        self.spawned_runs.add(run)
+        self.runs[run] = Run(unit, phase)
+        return self.runs[run]
+
+    def forget(self, run: int) -> None:
+        entry = self.runs.pop(run, None)
+        if entry is not None:
+            is_over = entry.exited is not None or entry.spawn_failed is not None
+            assert is_over or not entry.pid, f"run {run} of {entry.unit} was forgotten while it lives"
+
+    def remember(self, changed: dict[str, str]) -> None:
+        """Store serialised states; an empty text forgets its key."""
+        for key, text in changed.items():
+            if text:
+                self.remembered[key] = text
+            else:
+                self.remembered.pop(key, None)
+
+
+def answer_to_signal(script: Process, signal: int) -> tuple[ExitCode, int] | None:
+    """How a process of this script ends by `signal`, or None when it goes on."""
+    if signal == SIGKILL:
+        return ExitCode.KILLED, SIGKILL
+    if signal in script.handles:
+        return ExitCode.EXITED, script.handles[signal]
+    if signal in script.survives or signal in HARMLESS or signal in script.says_on_signal:
+        return None
+    return ExitCode.KILLED, signal

@@ -1,0 +1,369 @@
+"""Dependency kinds as atoms: what each does at a start, a stop, a restart and a death (systemd.unit(5); SEMANTICS 5.2)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.model.specification import Condition
+from supervisor.model.states import Phase
+from tests.spec.behaviour import SIGKILL, dies_by, exits, runs, says_ready
+from tests.spec.build import SECOND, target, unit
+from tests.spec.world import World
+
+KINDS = ("wants", "requires", "requisite", "binds_to", "part_of", "upholds", "conflicts")
+
+
+def _pair(kind: str, ordered: bool, **b_keys: Any) -> World:
+    keys: dict[str, Any] = {kind: ["b"], "recover_dependents": False}
+    if ordered:
+        keys["after"] = ["b"]
+    return World(unit("a", **keys), unit("b", **b_keys))
+
+
+STARTS_B = {"wants": True, "requires": True, "requisite": False, "binds_to": True, "part_of": False, "upholds": True, "conflicts": False}
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["unordered", "ordered"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_start_of_me_starts_the_other_where_the_kind_says_so(kind: str, ordered: bool) -> None:
+    world = _pair(kind, ordered)
+    world.start("a")
+    world.advance(SECOND)
+    assert (world.active("b") == "active") == STARTS_B[kind]
+    if kind != "requisite":
+        assert world.active("a") == "active"
+    elif ordered:
+        assert (world.active("a"), world.starts("a")) == ("inactive", 0)
+
+
+FAILS_WITH_DEPENDENCY = {"requires": True, "binds_to": True, "wants": False, "upholds": False, "part_of": False}
+
+
+@pytest.mark.parametrize("kind", FAILS_WITH_DEPENDENCY)
+def test_a_failed_start_of_the_other_fails_mine_with_dependency_where_the_kind_says_so(kind: str) -> None:
+    world = _pair(kind, True, exec_start_pre="pre")
+    world.behave("b", exits(1), phase=Phase.START_PRE)
+    answer = world.start("a")
+    world.advance(SECOND)
+    if FAILS_WITH_DEPENDENCY[kind]:
+        assert world.job_result(answer) == "dependency"
+        assert (world.active("a"), world.starts("a")) == ("inactive", 0)
+    else:
+        assert world.job_result(answer) == "done"
+        assert world.active("a") == "active"
+
+
+def test_a_requirement_without_an_order_does_not_hold_up_my_start() -> None:
+    world = _pair("requires", False, type="notify")
+    world.behave("b", runs())
+    answer = world.start("a")
+    assert world.active("a") == "active"
+    assert world.job_result(answer) == "done"
+    assert world.active("b") == "activating"
+
+
+GOES_DOWN_WITH_A_STOP = {
+    "wants": False,
+    "requires": True,
+    "requisite": True,
+    "binds_to": True,
+    "part_of": True,
+    "upholds": False,
+}
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["unordered", "ordered"])
+@pytest.mark.parametrize("kind", GOES_DOWN_WITH_A_STOP)
+def test_a_stop_of_the_other_stops_me_where_the_kind_says_so(kind: str, ordered: bool) -> None:
+    world = _pair(kind, ordered)
+    world.start("b")
+    world.start("a")
+    world.stop("b")
+    world.advance(SECOND)
+    assert (world.active("a") == "inactive") == GOES_DOWN_WITH_A_STOP[kind]
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["unordered", "ordered"])
+@pytest.mark.parametrize("kind", GOES_DOWN_WITH_A_STOP)
+@pytest.mark.parametrize("verb", ["restart", "try-restart"])
+def test_a_restart_of_the_other_restarts_me_where_its_stop_would_stop_me(verb: str, kind: str, ordered: bool) -> None:
+    world = _pair(kind, ordered)
+    world.start("b")
+    world.start("a")
+    world.request(verb, "b")
+    world.advance(SECOND)
+    assert world.active("a") == world.active("b") == "active"
+    assert world.starts("a") == (2 if GOES_DOWN_WITH_A_STOP[kind] else 1)
+    assert world.starts("b") == 2
+
+
+@pytest.mark.parametrize("kind", ["requires", "binds_to", "part_of"])
+def test_a_restart_leaves_dependents_down_that_are_down(kind: str) -> None:
+    world = _pair(kind, True)
+    world.start("b")
+    world.restart("b")
+    world.advance(SECOND)
+    assert (world.active("a"), world.starts("a")) == ("inactive", 0)
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["unordered", "ordered"])
+@pytest.mark.parametrize("end", ["clean", "killed"])
+@pytest.mark.parametrize("kind", GOES_DOWN_WITH_A_STOP)
+def test_a_death_of_the_other_takes_me_along_only_when_bound_to_it(kind: str, end: str, ordered: bool) -> None:
+    world = _pair(kind, ordered)
+    world.behave("b", exits(0, after_us=5 * SECOND) if end == "clean" else dies_by(SIGKILL, after_us=5 * SECOND), runs())
+    world.start("b")
+    world.start("a")
+    world.advance(20 * SECOND)
+    assert world.active("a") == ("inactive" if kind == "binds_to" else "active")
+    assert world.starts("b") == (2 if kind == "upholds" else 1)
+
+
+def test_the_one_way_kinds_do_not_stop_the_other_when_i_stop() -> None:
+    for kind in ("wants", "requires", "binds_to", "part_of", "upholds"):
+        world = _pair(kind, True)
+        world.start("b")
+        world.start("a")
+        world.stop("a")
+        world.advance(SECOND)
+        assert (kind, world.active("a"), world.active("b")) == (kind, "inactive", "active")
+
+
+@pytest.mark.parametrize("starter", ["a", "b"])
+def test_conflicting_units_stop_each_other_whoever_names_the_conflict(starter: str) -> None:
+    world = _pair("conflicts", False)
+    other = "b" if starter == "a" else "a"
+    world.start(other)
+    world.start(starter)
+    world.advance(SECOND)
+    assert world.active(starter) == "active"
+    assert world.active(other) == "inactive"
+
+
+def test_a_bound_unit_follows_a_skipped_condition() -> None:
+    world = World(
+        unit("a", binds_to=["b"], after=["b"]),
+        unit("b", conditions=(Condition("path_exists", "/nowhere"),)),
+    )
+    world.conditions["b"] = False
+    answer = world.start("a")
+    world.advance(SECOND)
+    assert world.starts("a") == 0
+    assert world.active("a") == "inactive"
+    assert world.job_result(answer) != "done"
+
+
+def test_a_required_unit_that_is_skipped_by_a_condition_does_not_hold_me_down() -> None:
+    world = World(unit("a", requires=["b"], after=["b"]), unit("b", conditions=(Condition("path_exists", "/nowhere"),)))
+    world.conditions["b"] = False
+    answer = world.start("a")
+    world.advance(SECOND)
+    assert world.job_result(answer) == "done"
+    assert world.active("a") == "active"
+
+
+def test_upholding_starts_again_at_once_and_obeys_the_start_limit() -> None:
+    world = World(unit("a", upholds=["b"]), unit("b", start_limit_burst=3))
+    world.behave("b", exits(1))
+    world.start("a")
+    world.advance(SECOND)
+    assert world.starts("b") == 3
+    assert world.active("b") == "failed"
+
+
+def test_starts_follow_after_and_stops_go_the_other_way() -> None:
+    world = World(unit("a", type="notify"), unit("b", type="notify", requires=["a"], after=["a"]), unit("c", requires=["b"], after=["b"]))
+    for name in "ab":
+        world.behave(name, says_ready(after_us=SECOND, dies_in_us=SECOND))
+    world.behave("c", runs(dies_in_us=SECOND))
+    world.start("c")
+    assert [world.active(u) for u in "abc"] == ["activating", "inactive", "inactive"]
+    world.advance(SECOND)
+    assert [world.active(u) for u in "abc"] == ["active", "activating", "inactive"]
+    world.advance(SECOND)
+    assert [world.active(u) for u in "abc"] == ["active", "active", "active"]
+    world.stop("a")
+    assert [world.active(u) for u in "abc"] == ["active", "active", "deactivating"]
+    world.advance(SECOND)
+    assert [world.active(u) for u in "abc"] == ["active", "deactivating", "inactive"]
+    world.advance(2 * SECOND)
+    assert [world.active(u) for u in "abc"] == ["inactive", "inactive", "inactive"]
+
+
+@pytest.mark.parametrize("direction", ["after", "before"])
+def test_a_stop_comes_before_a_start_whatever_the_direction(direction: str) -> None:
+    world = World(unit("a", conflicts=["b"], **{direction: ["b"]}), unit("b"))
+    world.behave("b", runs(dies_in_us=SECOND))
+    world.start("b")
+    world.start("a")
+    assert (world.active("a"), world.active("b")) == ("inactive", "deactivating")
+    world.advance(SECOND)
+    assert (world.active("a"), world.active("b")) == ("active", "inactive")
+
+
+def test_a_target_is_up_when_what_it_wants_has_finished() -> None:
+    world = World(target("all", wants=["a", "b"], after=["a", "b"]), unit("a", type="notify"), unit("b", exec_start_pre="pre"))
+    world.behave("a", says_ready(after_us=SECOND))
+    world.behave("b", exits(1), phase=Phase.START_PRE)
+    answer = world.start("all")
+    assert world.active("all") == "inactive"
+    world.advance(SECOND)
+    assert world.active("all") == "active"
+    assert world.job_result(answer) == "done"
+    assert world.active("b") == "failed"
+
+
+def test_reload_is_propagated() -> None:
+    world = World(unit("a", exec_reload="again", propagates_reload_to=["b"]), unit("b", exec_reload="again"))
+    world.start("a")
+    world.start("b")
+    world.reload("a")
+    assert world.spawns("b").count("reload") == 1
+    world.reload("b")
+    assert world.spawns("a").count("reload") == 1
+
+
+def test_stop_is_propagated() -> None:
+    world = World(unit("a", propagates_stop_to=["b"]), unit("b"))
+    world.start("a")
+    world.start("b")
+    world.stop("a")
+    assert world.active("b") == "inactive"
+
+
+def test_a_unit_that_is_not_needed_any_more_stops() -> None:
+    world = World(unit("a", requires=["b"], after=["b"]), unit("b", stop_when_unneeded=True))
+    world.start("a")
+    assert world.active("b") == "active"
+    world.stop("a")
+    world.advance(SECOND)
+    assert world.active("b") == "inactive"
+
+
+def test_dependents_that_failed_with_dependency_come_back_when_it_recovers() -> None:
+    world = World(unit("a", requires=["b"], after=["b"]), unit("b", exec_start_pre="pre"))
+    world.behave("b", exits(1), exits(0), phase=Phase.START_PRE)
+    world.start("a")
+    assert (world.active("a"), world.active("b")) == ("inactive", "failed")
+    world.start("b")
+    world.advance(SECOND)
+    assert (world.active("a"), world.active("b")) == ("active", "active")
+
+
+def test_dependents_do_not_come_back_when_recovery_is_off_or_a_person_stopped_them() -> None:
+    for recovers, stops in ((False, False), (True, True)):
+        world = World(unit("a", requires=["b"], after=["b"], recover_dependents=recovers), unit("b", exec_start_pre="pre"))
+        world.behave("b", exits(1), exits(0), phase=Phase.START_PRE)
+        world.start("a")
+        if stops:
+            world.stop("a")
+        world.start("b")
+        world.advance(SECOND)
+        assert (world.active("a"), world.active("b")) == ("inactive", "active")
+
+
+# What a real systemd 252 did ------------------------------------------------------------------------------------------
+
+RECORDED: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "dependency-matrix.json").read_text())["cases"]
+
+FIELDS = {
+    "Wants": "wants",
+    "Requires": "requires",
+    "Requisite": "requisite",
+    "BindsTo": "binds_to",
+    "PartOf": "part_of",
+    "Upholds": "upholds",
+    "Conflicts": "conflicts",
+    "PropagatesStopTo": "propagates_stop_to",
+}
+REVERSE = {"StopPropagatedFrom": "propagates_stop_to", "ReloadPropagatedFrom": "propagates_reload_to"}
+
+# Rows in which we differ on purpose: (kind, order, event) to the reason.
+DIFFERENCES: dict[tuple[str, str | None, str], str] = {}
+
+
+def _recorded_world(row: dict[str, Any]) -> World:
+    a: dict[str, Any] = {"type": "simple", "exec_start_pre": "log", "exec_reload": "reload", "recover_dependents": False}
+    b: dict[str, Any] = dict(a)
+    kind, event = row["kind"], row["event"]
+    if kind in FIELDS:
+        a[FIELDS[kind]] = ["b"]
+    else:
+        b[REVERSE[kind]] = ["a"]
+    if row["order"]:
+        a[row["order"].lower()] = ["b"]
+    if "condition false" in event:
+        b["conditions"] = (Condition("path_exists", "/nowhere"),)
+    if "masked" in event:
+        b["is_masked"] = True
+    units = [unit("a", **a)] + ([] if "missing" in event else [unit("b", **b)])
+    world = World(*units)
+    world.conditions["b"] = "condition false" not in event
+    if "b fails to start" in event or "b failed before" in event:
+        world.behave("b", exits(1), phase=Phase.START_PRE)
+    if "b exits 0" in event:
+        world.behave("b", exits(0, after_us=SECOND))
+    if "b killed" in event:
+        world.behave("b", dies_by(SIGKILL, after_us=SECOND))
+    if "a killed" in event:
+        world.behave("a", dies_by(SIGKILL, after_us=SECOND))
+    return world
+
+
+def _log(world: World, name: str) -> str:
+    """`s` for each start and `r` for each reload, as the recorded services wrote it."""
+    return "".join({"start-pre": "s", "reload": "r"}.get(phase, "") for phase in world.spawns(name))
+
+
+SCENES = [row for row in RECORDED if "commands" in row]
+
+
+@pytest.mark.parametrize("row", SCENES, ids=[f"{i}: {r['kind']}, {r['order']}: {r['event']}" for i, r in enumerate(SCENES)])
+def test_a_recorded_row_of_systemd_252_holds(row: dict[str, Any]) -> None:
+    if (row["kind"], row["order"], row["event"]) in DIFFERENCES:
+        return
+    world = _recorded_world(row)
+    for line, status, _text in row["commands"]:
+        verb, name = line.split()
+        answer = world.request(verb, name)
+        world.settle()
+        succeeded = not answer.code and (answer.job == 0 or world.job_result(answer) == "done")
+        assert (line, succeeded) == (line, status == 0)
+    world.advance(5 * SECOND)
+    for name in ("a", "b"):
+        expected = row[name]
+        if name in world.units:
+            assert (name, world.active(name), world.result(name), _log(world, name)) == (
+                name,
+                expected["state"],
+                expected["result"],
+                expected["log"],
+            )
+
+
+HOOKS = [row for row in RECORDED if "commands" not in row]
+
+
+@pytest.mark.parametrize("row", HOOKS, ids=[f"{r['kind']}: {r['event']}" for r in HOOKS])
+def test_a_recorded_hook_of_systemd_252_fires_with_its_variables(row: dict[str, Any]) -> None:
+    end, _, policy = row["event"].removeprefix("a: ").partition(", Restart=")
+    hook = "on_failure" if row["kind"] == "OnFailure" else "on_success"
+    world = World(unit("a", type="simple", restart=policy, **{hook: ["b"]}), unit("b", type="oneshot"))
+    world.behave("a", dies_by(15) if "kill" in end else exits(int(end.split()[1])))
+    world.start("a")
+    world.advance(5 * SECOND)
+    assert (world.active("a"), world.result("a")) == (row["a"]["state"], row["a"]["result"])
+    assert world.starts("b") == len(row["b"]["log"])
+    for line in row["b"]["log"]:
+        _, _, result, code, status = line.split(":")
+        variables = world.environment("b", Phase.START)
+        assert variables["MONITOR_UNIT"] == "a"
+        assert variables["MONITOR_SERVICE_RESULT"] == result
+        assert variables["MONITOR_EXIT_CODE"] == code
+        assert variables["MONITOR_EXIT_STATUS"] == status
+
+
+def test_every_difference_names_a_recorded_row() -> None:
+    assert set(DIFFERENCES) <= {(row["kind"], row["order"], row["event"]) for row in SCENES}
