@@ -101,6 +101,8 @@ def _time_term(text: str, position: int, default_unit_us: int) -> tuple[int, int
             break
     if after == position and position < len(text):
         raise wrong
+    if whole >= USEC_INFINITY // unit_us:
+        raise QuantityError(f'the time span "{text}" is out of range')
     total_us = whole * unit_us
     digit_us = unit_us // 10
     for digit in fraction:
