@@ -42,7 +42,11 @@ class Supervision(Protocol):
         """Every property of one unit, in systemd's names as snake_case (DESIGN, For scripts)."""
 
     def brief(self, unit: str) -> Json:
-        """The shorter object of `list`: id, kind, description, load_state, active_state, sub_state, result, main_pid, n_restarts, needs_restart, enabled, job, status_text."""
+        """The shorter object of `list`.
+
+        id, kind, description, load_state, active_state, sub_state, result, main_pid, n_restarts, needs_restart, enabled, job,
+        status_text, active_enter_time_s, inactive_enter_time_s (the last two for the column "since"; None when never).
+        """
 
     def relations(self, unit: str) -> Json:
         """Dependencies, forward and reverse: {"requires": [...], "required_by": [...], "after": ...}; only non-empty ones."""
@@ -51,7 +55,10 @@ class Supervision(Protocol):
         """{unit, active_state, sub_state, because: [{what, unit, time_s, text}], next: {what, time_s} | None}."""
 
     async def request_job(self, verb: str, unit: str, mode: str, by: str) -> int:
-        """Enqueue. verb: start, stop, restart, try-restart, reload, try-reload-or-restart, reload-or-restart. The job's id; 0 when there is nothing to do."""
+        """Enqueue, and return the job's id; 0 when there is nothing to do.
+
+        verb: start, stop, restart, try-restart, reload, try-reload-or-restart, reload-or-restart.
+        """
 
     async def wait_job(self, job: int) -> Json:
         """{id, unit, type, result, text} once the job is over; Refusal("no-such-job") when it never was or is long gone."""
@@ -80,8 +87,12 @@ class Supervision(Protocol):
         """Begin an orderly stop of everything; returns at once."""
 
     def status(self) -> Json:
-        """supd itself: version, keeper_pid, manager_pid, started_time_s, mode (project, user, system), units_directories, state_directory,
-        log_directory, tracking ("cgroup" or "scan"), load_errors: [...], units by active state, jobs, notes: [sentences a person should know]."""
+        """supd itself.
+
+        version, keeper_pid, manager_pid, started_time_s, mode (project, user, system), units_directories, state_directory,
+        log_directory, tracking ("cgroup" or "scan"), load_errors: [{file, line, key, message, hint}], units: {active state: count},
+        jobs: count, notes: [sentences a person should know].
+        """
 
     def definition(self, unit: str) -> Json:
         """For `cat`: {"unit", "files": [{"path", "text"}], "origins": {key: "file:line" | "default" ...}}."""
@@ -93,7 +104,10 @@ class Supervision(Protocol):
         """The last lines the unit wrote, decoded with replacement, escapes neutralised."""
 
     def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
-        """Events as {"id": "<epoch>-<seq>", "time_s", "unit", "kind", "text", ...}. With a known `last_id` from just after it; with an unknown
-        one a first {"kind": "reset", "snapshot": [brief, ...]}; with None only new ones. A reader too slow gets {"kind": "gap"} and the end."""
+        """Events as {"id": "<epoch>-<seq>", "time_s", "unit", "kind", "text", ...}; `stream.EventRing` is made for this.
+
+        With a known `last_id` from just after it; with an unknown one a first {"kind": "reset", "snapshot": [brief, ...]}; with
+        None only new ones. A reader too slow gets {"kind": "gap"} and the end.
+        """
 
     def recent_events(self, count: int) -> list[Json]: ...

@@ -1,0 +1,204 @@
+"""What each route does: a few lines each, between the checked request and `Supervision`. The table itself is at the end.
+
+Handlers decide nothing about units; they call the manager and shape the answer.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from supervisor.daemon.api import answers, logbytes, metrics, openapi
+from supervisor.daemon.api import schema as js
+from supervisor.daemon.api.routes import Answer, Call, Handler, Route, Stream, Table, Text
+from supervisor.daemon.api.service import Json, Refusal
+
+LINES_MAX = 100_000
+EVENTS_MAX = 10_000
+
+JOB_VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart")
+ENABLED_OF_VERB = {"enable": "enabled", "disable": "disabled", "mask": "masked", "unmask": "unmasked"}
+
+
+async def list_units(call: Call) -> Answer:
+    names = call.world.names(call.query.get("pattern", []), call.query.get("state", []))
+    form: Callable[[str], Json] = call.world.show if call.query.get("full") else call.world.brief
+    return [form(name) for name in names]
+
+
+async def show_unit(call: Call) -> Answer:
+    return call.world.show(call.unit)
+
+
+async def relations(call: Call) -> Answer:
+    return call.world.relations(call.unit)
+
+
+async def why(call: Call) -> Answer:
+    return call.world.why(call.unit)
+
+
+async def definition(call: Call) -> Answer:
+    return call.world.definition(call.unit)
+
+
+async def log(call: Call) -> Answer:
+    unit, lines = call.unit, call.query.get("lines", 10)
+    directory = call.world.log_directory(unit)
+    if not call.query.get("raw"):
+        return {"unit": unit, "directory": directory, "lines": call.world.last_lines(unit, lines) if lines else []}
+    if "after" in call.query:
+        content, cursor = await asyncio.to_thread(logbytes.after, directory, call.query["after"])
+    else:
+        content, cursor = await asyncio.to_thread(logbytes.last, directory, lines)
+    return Text(content, "application/octet-stream", (("Supd-Log-Cursor", cursor),))
+
+
+def job_verb(verb: str) -> Handler:
+    async def request(call: Call) -> Answer:
+        unit = call.unit
+        return {"unit": unit, "job": await call.world.request_job(verb, unit, call.body.get("mode", "replace"), call.by)}
+
+    return request
+
+
+def enabled_verb(state: str) -> Handler:
+    async def change(call: Call) -> Answer:
+        unit = call.unit
+        await call.world.set_enabled(unit, state, call.by)
+        return {"unit": unit, "state": state}
+
+    return change
+
+
+async def isolate(call: Call) -> Answer:
+    unit = call.unit
+    return {"unit": unit, "job": await call.world.isolate(unit, call.by)}
+
+
+async def kill(call: Call) -> Answer:
+    unit = call.unit
+    await call.world.kill(unit, call.body.get("signal", 15), call.body.get("whom", "all"), call.by)
+    return {"unit": unit}
+
+
+async def reset_failed(call: Call) -> Answer:
+    unit = call.unit
+    await call.world.reset_failed(unit, call.by)
+    return {"unit": unit}
+
+
+async def scale(call: Call) -> Answer:
+    return await call.world.scale(call.pieces["name"], call.body["instances"], call.by)
+
+
+async def list_jobs(call: Call) -> Answer:
+    return call.world.jobs()
+
+
+def _job_id(call: Call) -> int:
+    text = call.pieces["id"]
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Refusal("no-such-job", f"{text[:60]!r} is not the number of a job")
+    return int(text)
+
+
+async def job(call: Call) -> Answer:
+    wanted = _job_id(call)
+    if not call.query.get("wait"):
+        for queued in call.world.jobs():
+            if queued["id"] == wanted:
+                return queued
+    return await call.world.wait_job(wanted)
+
+
+async def cancel_job(call: Call) -> Answer:
+    await call.world.cancel_job(_job_id(call), call.by)
+    return {}
+
+
+async def reload_units(call: Call) -> Answer:
+    return await call.world.reload_units(call.by)
+
+
+async def shutdown(call: Call) -> Answer:
+    await call.world.shutdown(call.by)
+    return {}
+
+
+async def status(call: Call) -> Answer:
+    return call.world.status()
+
+
+async def version(call: Call) -> Answer:
+    whole = call.world.status()
+    return {name: whole[name] for name in ("version", "keeper_pid", "manager_pid", "started_time_s")}
+
+
+async def events(call: Call) -> Answer:
+    return Stream(call.world.events_since(call.query.get("last_id", call.last_event_id)))
+
+
+async def recent_events(call: Call) -> Answer:
+    return call.world.recent_events(call.query.get("count", 100))
+
+
+async def metrics_page(call: Call) -> Answer:
+    return Text(metrics.render(call.world).encode(), metrics.CONTENT_TYPE)
+
+
+async def openapi_page(call: Call) -> Answer:
+    return openapi.document(TABLE, str(call.world.status()["version"]))
+
+
+def _changes(
+    verb: str,
+    handler: Handler,
+    summary: str,
+    answer: js.Schema,
+    body: dict[str, js.Schema] | None = None,
+    required: dict[str, js.Schema] | None = None,
+) -> Route:
+    schema = js.record(required or {}, body or {}, is_open=False)
+    return Route("POST", f"/v1/units/{{name}}/{verb}", "operate", handler, summary, answer, body=schema, changes=True)
+
+
+_MODE: dict[str, js.Schema] = {"mode": {"type": "string", "enum": list(answers.JOB_MODES)}}
+_SIGNAL: js.Schema = {"type": "integer", "minimum": 1, "maximum": 64}
+_INSTANCES: js.Schema = {"type": "integer", "minimum": 0, "maximum": 10_000}
+_LINES: js.Schema = {"type": "integer", "minimum": 0, "maximum": LINES_MAX}
+
+ROUTES = [
+    Route("GET", "/v1/units", "view", list_units, "Every unit, or those that match a pattern and have one of the states.",
+          js.array_of(answers.BRIEF), query={"pattern": js.STRINGS, "state": js.STRINGS, "full": js.BOOLEAN}),
+    Route("GET", "/v1/units/{name}", "view", show_unit, "Every property of one unit.", answers.SHOW),
+    Route("GET", "/v1/units/{name}/relations", "view", relations, "Its dependencies, forward and reverse.", answers.RELATIONS),
+    Route("GET", "/v1/units/{name}/why", "view", why, "Why it is in its state, and what comes next.", answers.WHY),
+    Route("GET", "/v1/units/{name}/definition", "view", definition, "Its files, and where each value came from.", answers.DEFINITION),
+    Route("GET", "/v1/units/{name}/log", "view", log, "The last lines it wrote; raw=true: the bytes, with a cursor to go on from.",
+          answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}),
+    *[_changes(verb, job_verb(verb), f"Enqueue a {verb} job; job 0: there was nothing to do.", answers.JOB_MADE, _MODE)
+      for verb in JOB_VERBS],
+    _changes("isolate", isolate, "Start this unit and stop every other.", answers.JOB_MADE),
+    _changes("kill", kill, "Send a signal to its processes.", answers.DONE,
+             {"signal": _SIGNAL, "whom": {"type": "string", "enum": ["all", "main", "control"]}}),
+    _changes("reset-failed", reset_failed, "Forget its failure, restart counter and start limit.", answers.DONE),
+    *[_changes(verb, enabled_verb(state), f"Make it {state}; nothing is started or stopped.", answers.DONE)
+      for verb, state in ENABLED_OF_VERB.items()],
+    _changes("scale", scale, "Run this many instances of a template.", answers.SCALED, required={"instances": _INSTANCES}),
+    Route("GET", "/v1/jobs", "view", list_jobs, "Queued jobs.", js.array_of(answers.JOB_QUEUED)),
+    Route("GET", "/v1/jobs/{id}", "view", job, "One job; wait=true: answer once it is over.",
+          answers.JOB, query={"wait": js.BOOLEAN}, waits=True),
+    Route("DELETE", "/v1/jobs/{id}", "operate", cancel_job, "Cancel a queued job.", answers.EMPTY, changes=True),
+    Route("POST", "/v1/reload-units", "admin", reload_units, "Read the unit files again; errors change nothing.",
+          answers.RELOADED, changes=True),
+    Route("POST", "/v1/shutdown", "admin", shutdown, "Begin an orderly stop of everything, supd included.", answers.EMPTY, changes=True),
+    Route("GET", "/v1/status", "view", status, "supd itself.", answers.STATUS),
+    Route("GET", "/v1/version", "view", version, "Version and process ids.", answers.VERSION),
+    Route("GET", "/v1/events", "view", events, "Events as they happen (server-sent events); Last-Event-ID goes on from there.",
+          "text/event-stream", query={"last_id": js.STRING}, waits=True),
+    Route("GET", "/v1/events/recent", "view", recent_events, "The last events.", js.array_of(answers.EVENT),
+          query={"count": {"type": "integer", "minimum": 0, "maximum": EVENTS_MAX}}),
+    Route("GET", "/openapi.json", "view", openapi_page, "This description.", {"type": "object"}),
+    Route("GET", "/metrics", "view", metrics_page, "Figures for Prometheus.", metrics.CONTENT_TYPE),
+]  # fmt: skip
+
+TABLE = Table(ROUTES)

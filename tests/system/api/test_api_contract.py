@@ -1,0 +1,132 @@
+"""The table of routes is the law: every route answers as its schema says, every refusal has the API's one form."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from supervisor.daemon.api import answers
+from supervisor.daemon.api.handlers import ROUTES
+from supervisor.daemon.api.routes import Route
+from supervisor.daemon.api.schema import problems
+from tests.system.api import raw
+from tests.system.api.fake_world import RunningServer
+
+# What a request needs to succeed in the fake world, by path; "web" and {} elsewhere.
+NAMES = {"/v1/units/{name}/scale": "worker"}
+BODIES: dict[str, Any] = {"/v1/units/{name}/scale": {"instances": 2}, "/v1/units/{name}/start": {"mode": "fail"}}
+REFUSED = {"/v1/units/{name}/isolate"}
+
+
+def ident(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def slow_job(server: RunningServer) -> int:
+    answer: dict[str, int] = raw.ask(server.path, "POST", "/v1/units/slow/start")[1]
+    return answer["job"]
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if isinstance(r.answer, dict)], ids=ident)
+def test_every_route_answers_as_its_schema_says(server: RunningServer, route: Route) -> None:
+    target = route.path.replace("{name}", NAMES.get(route.path, "web")).replace("{id}", str(slow_job(server)))
+    status, answer = raw.ask(server.path, route.method, target, BODIES.get(route.path))
+    if route.path in REFUSED:
+        assert (status, problems(answers.ERROR, answer)) == (409, [])
+    else:
+        assert isinstance(route.answer, dict)
+        assert (status, problems(route.answer, answer, "the answer")) == (200, [])
+
+
+def test_openapi_lists_exactly_the_table(server: RunningServer) -> None:
+    _, document = raw.ask(server.path, "GET", "/openapi.json")
+    listed = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert listed == {(route.method, route.path) for route in ROUTES}
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(ROUTES)
+
+
+def test_every_path_refuses_other_methods_with_405(server: RunningServer) -> None:
+    for path in sorted({route.path for route in ROUTES}):
+        status, answer = raw.ask(server.path, "PATCH", path.replace("{name}", "web").replace("{id}", "1"))
+        assert (status, problems(answers.ERROR, answer)) == (405, [])
+
+
+BAD_REQUESTS: list[tuple[str, str, str, Any, int, str]] = [
+    ("an unknown path", "GET", "/v1/nothing", None, 404, "no-such-path"),
+    ("an unknown unit", "GET", "/v1/units/nosuch", None, 404, "no-such-unit"),
+    ("an unknown unit to start", "POST", "/v1/units/nosuch/start", None, 404, "no-such-unit"),
+    ("a glob where one unit is named", "POST", "/v1/units/*/stop", None, 404, "no-such-unit"),
+    ("a unit with a bad file", "POST", "/v1/units/broken/start", None, 409, "bad-setting"),
+    ("reload of what is down", "POST", "/v1/units/db/reload", None, 409, "not-applicable"),
+    ("an unknown job", "GET", "/v1/jobs/99?wait=true", None, 404, "no-such-job"),
+    ("a job that is no number", "GET", "/v1/jobs/one", None, 404, "no-such-job"),
+    ("a job number beyond all bounds", "GET", "/v1/jobs/" + "9" * 3000, None, 404, "no-such-job"),
+    ("a job with a foreign digit", "DELETE", "/v1/jobs/%C2%B2", None, 404, "no-such-job"),
+    ("an unknown key in the body", "POST", "/v1/units/web/start", {"mood": "replace"}, 400, "bad-request"),
+    ("an unknown job mode", "POST", "/v1/units/web/start", {"mode": "maybe"}, 400, "bad-request"),
+    ("a body that is a list", "POST", "/v1/units/web/start", ["mode"], 400, "bad-request"),
+    ("a body where none belongs", "POST", "/v1/shutdown", {"now": True}, 400, "bad-request"),
+    ("a signal that is none", "POST", "/v1/units/web/kill", {"signal": 65}, 400, "bad-request"),
+    ("a signal that is true", "POST", "/v1/units/web/kill", {"signal": True}, 400, "bad-request"),
+    ("a signal by name of an attribute", "POST", "/v1/units/web/kill", {"signal": "__class__"}, 400, "bad-request"),
+    ("scale without a number", "POST", "/v1/units/worker/scale", {}, 400, "bad-request"),
+    ("an unknown query parameter", "GET", "/v1/units?sort=up", None, 400, "bad-request"),
+    ("a query that is no number", "GET", "/v1/units/web/log?lines=ten", None, 400, "bad-request"),
+    ("more lines than allowed", "GET", "/v1/units/web/log?lines=1000000000", None, 400, "bad-request"),
+    ("a dunder as a verb", "POST", "/v1/units/web/__class__", None, 404, "no-such-path"),
+    ("a dunder as a unit", "GET", "/v1/units/__class__", None, 404, "no-such-unit"),
+    ("a dotted name as a unit", "GET", "/v1/units/web.__init__.__globals__", None, 404, "no-such-unit"),
+    ("a method of the manager as a path", "POST", "/v1/set_enabled", None, 404, "no-such-path"),
+    ("a path out of the tree", "GET", "/v1/units/..%2f..%2fetc%2fpasswd/log", None, 404, "no-such-unit"),
+    ("a NUL in the path", "GET", "/v1/units/a%00b", None, 400, "bad-request"),
+    ("a path that is not UTF-8", "GET", "/v1/units/%ff", None, 400, "bad-request"),
+    ("a path of 5000 characters", "GET", "/" + "a" * 5000, None, 414, "bad-request"),
+    ("a full URL as the target", "GET", "http://elsewhere/v1/status", None, 400, "bad-request"),
+]
+
+
+@pytest.mark.parametrize(("name", "method", "target", "body", "status", "code"), BAD_REQUESTS, ids=[row[0] for row in BAD_REQUESTS])
+def test_bad_requests_are_answered_by_a_sentence(
+    server: RunningServer, name: str, method: str, target: str, body: Any, status: int, code: str
+) -> None:
+    actual, answer = raw.ask(server.path, method, target, body)
+    assert (actual, answer["error"]["code"], problems(answers.ERROR, answer)) == (status, code, [])
+    assert answer["error"]["message"]
+    assert not re.search(r"Traceback|File \"|Error\(", json.dumps(answer))
+
+
+def test_an_alias_stands_for_its_unit(server: RunningServer) -> None:
+    assert raw.ask(server.path, "GET", "/v1/units/www")[1]["id"] == "web"
+
+
+def test_units_are_filtered_by_pattern_and_state(server: RunningServer) -> None:
+    def ids(query: str) -> list[str]:
+        return [brief["id"] for brief in raw.ask(server.path, "GET", "/v1/units" + query)[1]]
+
+    assert ids("?pattern=w*&pattern=db") == ["web", "db"]
+    assert ids("?state=failed") == ["flop"]
+    assert ids("?pattern=w*&state=failed") == []
+
+
+def test_the_error_names_unit_and_next_step(server: RunningServer) -> None:
+    _, answer = raw.ask(server.path, "POST", "/v1/units/broken/start")
+    assert answer["error"]["unit"] == "broken"
+    assert answer["error"]["hint"] == "supctl verify names every error with file and line"
+
+
+def test_who_asked_reaches_the_manager_and_the_log(server: RunningServer) -> None:
+    raw.ask(server.path, "POST", "/v1/units/db/start", {"mode": "fail"})
+    verb, unit, mode, by = server.world.calls[-1]
+    assert (verb, unit, mode) == ("start", "db", "fail")
+    assert re.fullmatch(r"uid \d+( \(\w+\))? pid \d+", by)
+    assert server.log_lines[-1] == f"api: {by}: POST /v1/units/db/start"
+
+
+def test_metrics_are_prometheus_text(server: RunningServer) -> None:
+    status, head, body = raw.exchange(server.path, b"GET /metrics HTTP/1.0\r\n\r\n")
+    assert (status, b"text/plain; version=0.0.4" in head) == (200, True)
+    assert b'supd_units{state="failed"} 1\n' in body
+    assert b'supd_unit_up{unit="web"} 1\n' in body
+    assert all(re.fullmatch(rb"#.*|\w+(\{[^}]*\})? [0-9.e+]+", line) for line in body.splitlines())
