@@ -164,10 +164,9 @@ class Supd:
     def wait_for_end(self, within_s: float = 30.0) -> int:
         """The exit status of supd, which must end by itself in time."""
         assert self._process is not None, "supd was not started"
-        if self._process.poll() is None:
-            if not ends_in_time(self._process.pid, within_s):
-                left = descendants(self._process.pid)
-                raise NotInTime(f"supd did not end within {within_s:g} s; left: {left}; it said:\n{self.said()}")
+        if self._process.poll() is None and not ends_in_time(self._process.pid, within_s):
+            left = descendants(self._process.pid)
+            raise NotInTime(f"supd did not end within {within_s:g} s; left: {left}; it said:\n{self.said()}")
         return self._process.wait()
 
     def assert_nothing_left(self) -> None:
@@ -229,6 +228,21 @@ class Supd:
             return response.status, json.loads(raw) if is_json else raw
         finally:
             connection.close()
+
+    def send_raw(self, data: bytes, within_s: float = 30.0) -> bytes:
+        """Send bytes that need not be HTTP, close our sending end, and return whatever comes back."""
+        answer = b""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(within_s)
+            sock.connect(self.socket_path)
+            try:
+                sock.sendall(data)
+                sock.shutdown(socket.SHUT_WR)
+                while part := sock.recv(65536):
+                    answer += part
+            except ConnectionError:
+                pass  # closed in the middle of it: an answer too
+        return answer
 
     def get(self, path: str) -> Any:
         status, body = self.request("GET", path)

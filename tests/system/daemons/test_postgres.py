@@ -48,7 +48,7 @@ def postgres(make_supd: StartSupd, cluster: str) -> Daemon:
 
 def _sql(daemon: Daemon, statement: str) -> str:
     done = subprocess.run(
-        ["psql", "-h", daemon.directory, "-p", str(daemon.port), "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-Atqc", statement],
+        ["psql", "-h", daemon.directory, "-p", str(daemon.port), "-U", "postgres", "-d", "postgres", "-Atqc", statement],
         capture_output=True,
         text=True,
         check=False,
