@@ -228,8 +228,9 @@ def test_an_instance_name_from_the_command_line_is_refused_or_arrives_as_it_stan
 # -- no attribute by name ----------------------------------------------------------------------------------------------
 
 _NAMES = [
-    "__class__", "__init__", "__dict__", "__class__.__mro__", "show.__func__", "show.__globals__", "request_job", "_engine", "self", "\u202e",
-    "shutdown.__call__", "os.system", "__import__('os')", "{0.__class__}", "%s%s%s", "../status", "..%2fstatus", "a\x00b", "A" * 4000,
+    "__class__", "__init__", "__dict__", "__class__.__mro__", "show.__func__", "show.__globals__", "shutdown.__call__",
+    "request_job", "_engine", "self", "os.system", "__import__('os')", "{0.__class__}", "%s%s%s",
+    "../status", "..%2fstatus", "a\x00b", "\u202e", "A" * 4000,
 ]  # fmt: skip
 _BODIES: list[object] = [
     [], 1, "start", {"mode": {"__class__": 1}}, {"mode": ["replace"]}, {"mode": None, "__class__": "x"}, {"signal": -1}, {"signal": 10**30},
