@@ -17,9 +17,9 @@ BENCHES = {
 }
 
 
-def chosen(names: str, skip: str, with_limits: bool) -> list[str]:
-    """The peers that are asked for and installed; supervisors only unless named, or where limits can be measured too."""
-    default = [p for p, cls in PEERS.items() if with_limits or not cls.only_logs]
+def chosen(names: str, skip: str, bench: str) -> list[str]:
+    """The peers that are asked for and installed; unless named, those that are for this benchmark."""
+    default = [p for p, cls in PEERS.items() if not cls.only_in or bench in (*cls.only_in, "peers")]
     out = []
     for name in names.split(",") if names else default:
         if name in skip.split(","):
@@ -44,7 +44,7 @@ def main() -> None:
     args = p.parse_args()
     cage.build()
     measure.raise_limits()
-    BENCHES[args.bench].run(args, chosen(args.peers, args.skip, args.bench in ("b3", "b7", "peers")))
+    BENCHES[args.bench].run(args, chosen(args.peers, args.skip, args.bench))
 
 
 main()

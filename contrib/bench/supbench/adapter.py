@@ -28,7 +28,7 @@ class Adapter(ABC):
     name: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ()  # programs that must exist
     note: ClassVar[str] = ""
-    only_logs: ClassVar[bool] = False  # it measures a limit of B3 and B7 and supervises nothing
+    only_in: ClassVar[tuple[str, ...]] = ()  # the benchmarks it is for; none named: all
     boot_timeout_s: ClassVar[float] = 120.0
 
     def __init__(self, directory: Path) -> None:

@@ -136,14 +136,14 @@ class FloorPy(Adapter):
 class FloorPyLazy(FloorPy):
     name = "floor-py-lazy"
     note = "the same, but it reads logs at most every 50 ms"
-    only_logs = True
+    only_in = ("b3", "b7")
     lazy_ms = 50
 
 
 class LimitSplicePy(Adapter):
     name = "limit-splice-py"
-    note = "no supervisor: one bare Python loop over os.splice() a service"
-    only_logs = True
+    note = "no supervisor: one bare Python loop over os.splice()"
+    only_in = ("b3",)
 
     def write_config(self, n: int, command: Command, log: bool) -> None:
         pump = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(f'{HERE}/pump.py')}"
