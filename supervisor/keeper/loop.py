@@ -1,0 +1,389 @@
+"""The keeper's loop: one thread, one epoll, no policy.
+
+It carries out batches, learns of exec and of ends, reports them, and keeps a manager running. Invariants:
+
+- It never blocks: every descriptor it reads or writes is non-blocking, every wait is a WNOHANG, and a full link only sets a flag.
+- Nothing is lost with a manager: what it sent is carried out before its successor is given the table, and what it did not
+  read is in that table.
+- A bad batch costs the manager its life and changes nothing; no batch can end the keeper but `leave`.
+
+The keeper's own death kills no service. The manager sees the link end and leaves.
+"""
+
+import fcntl
+import gc
+import os
+import resource
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Callable
+from typing import Any
+
+from supervisor.keeper import batch, messages, reap, syscalls
+from supervisor.keeper import spawn as spawning
+from supervisor.keeper.manager import Manager
+from supervisor.keeper.runs import Run, Table
+from supervisor.keeper.stderr import say
+from supervisor.keeper.store import Store
+
+EX_CONFIG = 78  # <sysexits.h>: the manager cannot be started with these arguments, here
+PACKETS_PER_WAKEUP = 16  # then the children are looked after again
+RUNS_PER_REPORT = 16  # within a batch: the manager learns of its first forks while the last ones are made
+LEAVE_LIMIT_S = 10.0  # a manager that said it leaves has this long
+END_LIMIT_S = 10.0  # runs that were told to end without a manager have this long before SIGKILL
+UNHEARD_LIMIT_S = 5.0  # a living manager that has not read a request to stop for this long counts as absent
+
+_SIOCOUTQ = termios.TIOCOUTQ  # the same number: bytes sent and not yet read by the other end
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Keeper:
+    """Runs, stored descriptors and the manager, driven by `run`."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._table = Table()
+        self._store = Store()
+        self._inbox = batch.Inbox()
+        self._epoll = select.epoll()
+        self._status_pipes: dict[int, Run] = {}
+        self._caught: set[int] = set()
+        self._packet: bytes | None = None  # reports the link did not take
+        self._is_link_full = False
+        self._was_ever_ready = False
+        self._start_at_s: float | None = None  # when the next manager starts
+        self._leave_status: int | None = None
+        self._leave_at_s = 0.0
+        self._stop_asked_s: float | None = None
+        self._unheard: list[int] = []  # signals sent to this manager and not known to be read
+        self._ending_at_s: float | None = None  # all runs were told to end; after this, SIGKILL
+        self._kill_at_s: float | None = None  # a manager whose link ended has until then to end as well
+        self._exit_status: int | None = None
+        self._wake_fd, wake_write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._epoll.register(self._wake_fd, select.EPOLLIN)
+        self._catch_signals(wake_write_fd)
+        hard = self._manager.nofile[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+        self._ops: dict[str, Callable[..., None]] = {
+            "spawn": self._spawn,
+            "signal": self._signal,
+            "drop": self._store.drop,
+            "forget": self._table.forget,
+            "ack": self._table.acknowledge,
+            "ready": self._note_ready,
+            "leave": self._note_leaving,
+        }
+
+    def _catch_signals(self, wake_write_fd: int) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # What whoever started supd had ignored (nohup, a background job) stays ignored.
+            if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda caught, _: self._caught.add(caught))
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
+
+    def run(self) -> int:
+        """Keep until the manager says leave (or nobody can); returns supd's exit status."""
+        gc.freeze()  # what is here now stays: children need not copy the pages the collector would touch
+        self._caught.add(signal.SIGCHLD)  # the manager may have ended before its end could be caught
+        self._watch_link()
+        while self._exit_status is None:
+            self._tend_signals()
+            self._tend_deadlines()
+            self._send_reports()
+            if self._exit_status is None and not self._caught:
+                for descriptor, events in self._epoll.poll(self._wait_s()):
+                    self._dispatch(descriptor, events)
+        return self._exit_status
+
+    def _dispatch(self, descriptor: int, events: int) -> None:
+        if descriptor == self._wake_fd:
+            self._empty_wake_pipe()
+        elif (run := self._status_pipes.get(descriptor)) is not None:
+            self._read_status(run)
+        elif self._manager.link is not None and descriptor == self._manager.link.fileno():
+            if events & select.EPOLLOUT:
+                self._is_link_full = False
+                self._epoll.modify(descriptor, select.EPOLLIN)
+            if events & ~select.EPOLLOUT:
+                self._read_link(PACKETS_PER_WAKEUP)
+
+    def _empty_wake_pipe(self) -> None:
+        try:
+            os.read(self._wake_fd, 65536)
+        except BlockingIOError:
+            pass  # what was caught is in the set; the bytes only wake
+
+    # Deadlines follow from state; usually there are none.
+
+    def _wait_s(self) -> float | None:
+        deadlines = [at for at in (self._start_at_s, self._kill_at_s, self._ending_at_s) if at is not None]
+        if self._leave_status is not None:
+            deadlines.append(self._leave_at_s)
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _tend_deadlines(self) -> None:
+        now_s = time.monotonic()
+        if self._leave_status is not None and now_s >= self._leave_at_s:
+            say(f"the manager did not leave within {LEAVE_LIMIT_S:g} s as it said; it is left behind")
+            self._exit_status = self._leave_status
+        if self._kill_at_s is not None and now_s >= self._kill_at_s:
+            self._kill_at_s = None
+            self._kill_manager()
+        if self._ending_at_s is not None:
+            if not self._table.by_pid:
+                self._exit_status = 128 + signal.SIGTERM
+            elif now_s >= self._ending_at_s:
+                self._signal_all(signal.SIGKILL)
+                self._ending_at_s = now_s + END_LIMIT_S
+        elif self._start_at_s is not None and now_s >= self._start_at_s:
+            self._start_manager()
+
+    # Signals to the keeper itself.
+
+    def _tend_signals(self) -> None:
+        while self._caught:
+            number = self._caught.pop()
+            if number == signal.SIGCHLD:
+                self._reap()
+            elif number in _STOP_SIGNALS:
+                self._note_stop_asked(number)
+            elif number not in self._table.signals:
+                self._table.signals.append(number)
+
+    def _note_stop_asked(self, number: int) -> None:
+        self._forget_heard_signals()
+        now_s = time.monotonic()
+        is_unheard = any(earlier in _STOP_SIGNALS for earlier in self._table.signals + self._unheard)
+        asked_s, self._stop_asked_s = self._stop_asked_s, self._stop_asked_s if is_unheard else now_s
+        if is_unheard and asked_s is not None and (not self._manager.pid or now_s - asked_s >= UNHEARD_LIMIT_S):
+            self._end_all()
+        elif number not in self._table.signals:
+            self._table.signals.append(number)
+
+    def _forget_heard_signals(self) -> None:
+        if self._unheard and self._manager.link is not None:
+            unread = struct.unpack("i", fcntl.ioctl(self._manager.link.fileno(), _SIOCOUTQ, b"\0" * 4))[0]
+            if not unread:
+                self._unheard.clear()
+
+    def _end_all(self) -> None:
+        """Asked to stop for the second time, and no manager to do it in order."""
+        if self._ending_at_s is not None:
+            return
+        say("asked to stop again while no manager answers: SIGTERM to every run, then supd leaves")
+        self._start_at_s = None
+        self._ending_at_s = time.monotonic() + END_LIMIT_S
+        self._kill_manager()
+        self._signal_all(signal.SIGTERM)
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        for run in list(self._table.by_pid.values()):
+            self._signal(run.run, number)
+
+    # Children.
+
+    def _reap(self) -> None:
+        while (end := reap.next_end()) is not None:
+            run = self._table.by_pid.get(end.pid)
+            if run is not None:
+                self._note_end(run, end)
+            elif end.pid == self._manager.pid:
+                self._note_manager_gone(end)
+            else:
+                self._table.add_stranger(end)
+
+    def _note_end(self, run: Run, end: reap.End) -> None:
+        self._read_status(run)  # the dead write no more: it is complete
+        if run.facts[-1][0] != "spawn_failed":  # which has told the end already
+            self._table.add_fact(run, ["exited", run.run, end.code, end.status, end.usage])
+        self._table.note_reaped(run)
+
+    def _read_status(self, run: Run) -> None:
+        if run.status_fd < 0:
+            return
+        try:
+            while piece := os.read(run.status_fd, 4096):
+                run.status += piece
+        except BlockingIOError:
+            return
+        try:
+            self._epoll.unregister(run.status_fd)
+        except OSError:
+            pass  # it could not be watched for lack of kernel memory, and told its story at the child's end
+        del self._status_pipes[run.status_fd]
+        os.close(run.status_fd)
+        run.status_fd = -1
+        outcome = spawning.outcome(run.status)
+        if outcome is True:
+            self._table.add_fact(run, ["execed", run.run])
+        elif outcome is not False:
+            self._table.add_fact(run, ["spawn_failed", run.run, *outcome])
+
+    # What the manager asks for.
+
+    def _spawn(self, request: dict[str, Any]) -> None:
+        number = request["run"]
+        known = self._table.runs.get(number)
+        if known is not None:
+            self._table.repeat(known)
+            return
+        run = self._table.runs[number] = Run(number, request["unit"], request["phase"])
+        try:
+            pid, status_fd = spawning.spawn(request, self._store.descriptors, self._manager.nofile[0])
+        except OSError as error:
+            failure = [spawning.FORK_FAILED_STEP, error.errno, spawning.FORK_FAILED_STATUS]
+            self._table.add_fact(run, ["spawn_failed", number, *failure])
+            return
+        run.pid, run.status_fd = pid, status_fd
+        run.start_time_ticks = reap.start_time_ticks(pid)
+        self._table.by_pid[pid] = run
+        self._status_pipes[status_fd] = run
+        self._epoll.register(status_fd, select.EPOLLIN)
+        self._table.add_fact(run, ["forked", number, pid, run.start_time_ticks])
+
+    def _signal(self, number: int, signal_number: int) -> None:
+        run = self._table.runs.get(number)
+        if run is None or not run.pid:
+            return
+        try:
+            descriptor = os.pidfd_open(run.pid)
+            try:
+                signal.pidfd_send_signal(descriptor, signal_number)
+            finally:
+                os.close(descriptor)
+        except ProcessLookupError:
+            pass  # it ended; its end is on the way
+        except OSError as error:
+            say(f"cannot send signal {signal_number} to {run.unit} (pid {run.pid}): {error.strerror}")
+
+    def _note_ready(self) -> None:
+        self._was_ever_ready = True
+
+    def _note_leaving(self, exit_status: int) -> None:
+        self._leave_status = exit_status
+        self._leave_at_s = time.monotonic() + LEAVE_LIMIT_S
+
+    def _carry_out(self, remembered: dict[str, str], ops: list[batch.Op], descriptors: list[int]) -> None:
+        self._table.remember(remembered)
+        arrived = iter(descriptors)
+        for name, *arguments in ops:
+            if name == "store":
+                self._store.put(arguments[0], next(arrived), is_withheld=arguments[1])
+                continue
+            try:
+                self._ops[name](*arguments)
+            except Exception as error:  # whatever an op meets, the others of its batch are carried out and the keeper lives
+                say(f"cannot carry out {name}: {error!r}")
+            if self._table.unsent_runs() >= RUNS_PER_REPORT:
+                self._send_reports()
+
+    # The link.
+
+    def _watch_link(self) -> None:
+        if self._manager.link is not None:
+            self._is_link_full = False
+            self._epoll.register(self._manager.link.fileno(), select.EPOLLIN)
+
+    def _read_link(self, packets_max: int | None) -> None:
+        """Carry out what the manager sent: this many packets, or all there are."""
+        while self._manager.link is not None and packets_max != 0:
+            try:
+                packet = messages.receive_packet(self._manager.link)
+                if packet is None:
+                    return
+                if not packet[0]:
+                    self._close_link()
+                    return
+                whole = self._inbox.add(*packet)
+            except ConnectionResetError:
+                # It left with reports unread: the table covers those, only a request to stop is on nobody's books.
+                self._ask_again()
+            except (messages.BadPacket, OSError) as error:
+                say(f"cannot carry out what the manager asked: {error}. It is killed and started again; every service runs on")
+                self._close_link()
+                self._kill_manager()
+                return
+            else:
+                if whole is not None:
+                    self._carry_out(*whole)
+            packets_max = None if packets_max is None else packets_max - 1
+
+    def _close_link(self) -> None:
+        """The link ended or is not to be trusted any more. A manager without a link has a little time to end by itself."""
+        link, self._manager.link = self._manager.link, None
+        if link is None:
+            return
+        self._epoll.unregister(link.fileno())
+        link.close()
+        self._inbox.close()
+        if self._packet is not None:  # never sent: the table covers all of it but a request to stop
+            self._packet = None
+            self._ask_again()
+        self._kill_at_s = time.monotonic() + LEAVE_LIMIT_S
+
+    def _ask_again(self) -> None:
+        self._table.signals[:0] = [number for number in self._unheard if number not in self._table.signals]
+        self._unheard.clear()
+
+    def _send_reports(self) -> None:
+        link = self._manager.link
+        while link is not None and not self._is_link_full and (self._packet is not None or self._table.has_unsent()):
+            if self._packet is None:
+                self._forget_heard_signals()
+                self._unheard += self._table.signals
+                self._packet = messages.encode(self._table.take_reports())
+            try:
+                is_sent = messages.send_packet(link, self._packet, [])
+            except OSError:
+                return  # the other end is gone, and its end is on the way; the next one gets the table
+            if is_sent:
+                self._packet = None
+            else:
+                self._is_link_full = True
+                self._epoll.modify(link.fileno(), select.EPOLLIN | select.EPOLLOUT)
+
+    # The manager's life.
+
+    def _kill_manager(self) -> None:
+        if self._manager.pid:
+            os.kill(self._manager.pid, signal.SIGKILL)  # our own unreaped child: the number is still its own
+
+    def _note_manager_gone(self, end: reap.End) -> None:
+        self._read_link(None)
+        self._close_link()
+        self._manager.pid = 0
+        self._kill_at_s = None
+        how = f"exit status {end.status}" if end.code == "exited" else f"signal {end.status}"
+        if self._leave_status is not None:
+            self._exit_status = self._leave_status
+        elif end.code == "exited" and end.status == EX_CONFIG and not self._was_ever_ready:
+            self._exit_status = 1  # it has said why
+        elif self._ending_at_s is None:
+            delay_s = self._manager.delay_after_death_s()
+            when = f"in {delay_s:g} s" if delay_s else "at once"
+            say(f"the manager (pid {end.pid}) ended with {how}; every service runs on, a new manager starts {when}")
+            self._start_at_s = time.monotonic() + delay_s
+
+    def _start_manager(self) -> None:
+        self._start_at_s = None
+        table = self._table.for_new_manager() | {
+            "stored": self._store.listing(),
+            "starts": self._manager.starts + 1,
+            "keeper_pid": os.getpid(),
+            "nofile_soft": self._manager.nofile[0],
+        }
+        try:
+            self._manager.start(messages.encode(table), self._store.inherited())
+        except OSError as error:
+            delay_s = max(0.1, self._manager.delay_after_death_s())
+            say(f"cannot start a manager: {error.strerror}; every service runs on, the next try is in {delay_s:g} s")
+            self._start_at_s = time.monotonic() + delay_s
+        self._watch_link()

@@ -1,0 +1,45 @@
+"""The command `supd`: becomes the keeper, and starts the manager before it does anything else.
+
+It knows no options: the manager parses all of them. Those that are answered and done with need no keeper.
+"""
+
+import os
+import sys
+
+from supervisor.keeper.manager import ENVIRONMENT_VARIABLE, Manager, command
+
+ANSWERED_WITHOUT_KEEPER = frozenset(("--check", "--version", "--help", "-h"))
+
+
+def _open_standard_descriptors() -> None:
+    """A descriptor below 3 that is not open would become a socket of ours, and every service's standard output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open("/dev/null", os.O_RDWR)  # takes the lowest free number, which is this one
+
+
+def run_keeper(manager_argv: list[str]) -> int:
+    """Keep this manager (a whole command line) running until it says leave. Returns supd's exit status."""
+    _open_standard_descriptors()
+    manager = Manager(manager_argv)
+    manager.start_first()
+    # While it boots, the rest is loaded: nothing can be asked of the keeper before.
+    from supervisor.keeper.loop import Keeper
+
+    return Keeper(manager).run()
+
+
+def main() -> None:
+    """Entry point of `supd`."""
+    arguments = sys.argv[1:]
+    os.environ.pop(ENVIRONMENT_VARIABLE, None)  # that of another supd, which started this one as a service
+    argv = command(arguments)
+    if ANSWERED_WITHOUT_KEEPER.intersection(arguments):
+        os.execv(argv[0], argv)
+    sys.exit(run_keeper(argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The one spawn path: fork, and a status pipe that says how far the child came.
+
+The parent waits for nothing: it learns of exec by end of file on the close-on-exec status pipe, whenever that comes. A child
+whose exec hangs costs one descriptor. (vfork, posix_spawn and Popen hold the parent until exec returns.)
+"""
+
+import os
+import signal
+from typing import Any
+
+from supervisor.keeper import steps
+
+FORK_FAILED_STEP = "FORK"  # no process: the status is the general one
+FORK_FAILED_STATUS = 1
+
+# Caught or ignored by the keeper: held back from before fork until the child has default dispositions, so that none of
+# them is swallowed by a handler the child inherited.
+HELD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
+
+
+def spawn(request: dict[str, Any], stored: dict[str, int], nofile_soft: int) -> tuple[int, int]:
+    """Fork a child on its way to exec. Returns its pid and the non-blocking read end of its status pipe.
+
+    Raises OSError when there is no descriptor or no process to be had.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                steps.become(steps.Child(request, stored, write_end, nofile_soft))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    except OSError:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    return pid, read_end
+
+
+def outcome(status: bytes) -> tuple[str, int, int] | bool:
+    """What a finished status pipe said: (step, errno, exit status) of the failure; or whether exec was reached."""
+    reached, mark, record = status.partition(steps.FAILURE_MARK)
+    if not mark:
+        return reached == steps.EXEC_REACHED
+    number, errno = record.split()
+    step, exit_status, _ = steps.STEPS[int(number)]
+    return step, int(errno), exit_status
