@@ -1,0 +1,84 @@
+"""What /proc says about processes: the one place that reads it.
+
+A process is known by (pid, start time): a pid alone may name another process a moment later. A zombie is no process here: it
+runs nothing, holds nothing, and only waits to be reaped (a leader that left while its threads go on is not a zombie).
+
+Never: judges whose process one is (`attribution`), and never fails because a process ended while it was read about.
+"""
+
+import os
+from typing import NamedTuple
+
+_ENVIRONMENT_LIMIT_BYTES = 1 << 20
+_MARKER = b"INVOCATION_ID="
+_MARKER_LENGTH = 32
+
+
+class Process(NamedTuple):
+    """One living process (`proc_pid_stat(5)`)."""
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    start_time_ticks: int  # clock ticks since boot
+    comm: str
+
+
+def read_process(pid: int, accepts_zombie: bool = False) -> Process | None:
+    """The process `pid`, or None when there is none or it is a zombie (who asks whose a dead sender was wants that too)."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        raw = os.read(descriptor, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(descriptor)
+    return _parse(pid, raw, accepts_zombie)
+
+
+def _parse(pid: int, raw: bytes, accepts_zombie: bool) -> Process | None:
+    # The name may hold anything, blanks and parentheses included: the last parenthesis ends it.
+    head, _, tail = raw.rpartition(b")")
+    fields = tail.split(None, 20)
+    if len(fields) < 20:
+        return None
+    state, threads = fields[0], int(fields[17])
+    if state in b"ZXx" and threads <= 1 and not accepts_zombie:
+        return None
+    comm = head.partition(b"(")[2].decode("utf-8", "replace")
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), comm)
+
+
+def scan() -> dict[int, Process]:
+    """Every living process, by pid."""
+    found: dict[int, Process] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (process := read_process(int(name))) is not None:
+            found[process.pid] = process
+    return found
+
+
+def invocation_marker(pid: int) -> str:
+    """The INVOCATION_ID the process was executed with, or "" if there is none or we may not read it."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        pieces = []
+        left = _ENVIRONMENT_LIMIT_BYTES
+        while left > 0 and (piece := os.read(descriptor, min(left, 65536))):
+            pieces.append(piece)
+            left -= len(piece)
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    for entry in b"".join(pieces).split(b"\0"):
+        if entry.startswith(_MARKER):
+            return entry[len(_MARKER) :][:_MARKER_LENGTH].decode("ascii", "replace")
+    return ""
