@@ -1,0 +1,240 @@
+"""Everything that may block between "the engine wants a process" and "the keeper can spawn it".
+
+`Preparer.prepare` turns an engine's wish into a spawn request that holds numbers, text and names of stored descriptors
+only. The order: environment files, users and groups, what supd may not do, directories, credentials, variables, command
+line, program. The first that fails ends it with a `PrepareError`, and nothing has been started.
+
+Prefixes (`systemd.service(5)`, COMMAND LINES): "+" lifts user, groups, capabilities and no_new_privileges, "!" user and groups
+only; either way the variables USER, HOME ... are the unit's user's.
+
+Never starts a process, never decides whether one is due, keeps no state between two calls. Synchronous and safe in several
+threads: no chdir, no umask. Imported before the first spawn: what only few units need is imported where it is needed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from supervisor.config import expansion
+from supervisor.daemon import accounts, environment, limits, privileges, program, stdio
+from supervisor.daemon.accounts import Identity
+from supervisor.daemon.environment import FIXED_SEARCH_PATH
+from supervisor.daemon.prepare_error import PrepareError
+from supervisor.keeper.messages import SpawnRequest
+from supervisor.model.effects import Prepare
+from supervisor.model.specification import Command, Execution, Service, Unit
+from supervisor.model.states import Phase
+
+# Credentials are written before these and only found by the others (EXEC_WRITE_CREDENTIALS of systemd).
+STARTING_PHASES = frozenset({Phase.CONDITION, Phase.START_PRE, Phase.START})
+
+IO_CLASS_BEST_EFFORT = 2
+IO_CLASS_SHIFT = 13  # linux/ioprio.h
+IO_LEVEL_DEFAULT = 4  # of the real-time and the best-effort class; the others have none
+IO_CLASSES_WITH_LEVEL = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the mode decides and the shell knows, for every unit alike.
+
+    `roots` has an absolute path for each of "runtime", "state", "cache", "logs" and "configuration"; `directory` is the default
+    working directory, from which relative paths are taken. `base_environment` and `own_environment` come from
+    `environment.own` and `environment.clean_base`. `notify_socket_path` is asked for units with notify_access.
+    `soft_nofile` is the soft limit supd was started with.
+    """
+
+    mode: str  # "project", "user" or "system"
+    base_environment: Mapping[str, str]
+    own_environment: Mapping[str, str]
+    directory: str
+    roots: Mapping[str, str]
+    notify_socket_path: Callable[[Unit], str]
+    soft_nofile: int
+    search_path: str = FIXED_SEARCH_PATH  # for bare program names outside project mode
+    own: privileges.Own = field(default_factory=privileges.Own.read)
+
+    @property
+    def is_project(self) -> bool:
+        return self.mode == "project"
+
+
+class Preparer:
+    """Prepares runs and clears away after units, in one context."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def is_immediate(self, unit: Unit) -> bool:
+        """Whether preparing this unit cannot block, so that it may be done inline: no names to look up, no files to read or make."""
+        execution = unit.execution
+        return execution is None or not (
+            execution.user
+            or execution.group
+            or execution.supplementary_groups
+            or execution.environment_files
+            or execution.directories
+            or execution.credentials
+            or execution.working_directory == "~"
+            or unit.conditions
+            or unit.asserts
+        )
+
+    def prepare(self, effect: Prepare, unit: Unit, descriptors: Sequence[tuple[str, str]] = ()) -> SpawnRequest:
+        """The finished request for one run; the caller adds the cgroup.
+
+        `descriptors` are (stored name, FDNAME) of what the process gets from 3 upwards, sockets first. Raises `PrepareError`.
+        """
+        service, execution = unit.service, unit.execution
+        if service is None or execution is None:
+            raise ValueError(f"unit {unit.id}: a {unit.kind} has nothing to run")
+        context, command = self.context, effect.command
+        is_free = command.privilege == "+"
+
+        from_files = environment.read_files(unit.id, execution.environment_files, context.directory)
+        identity = accounts.identify(execution)
+        change = privileges.NO_CHANGE if command.privilege else privileges.change_identity(unit.id, execution, identity, context.own)
+        privileges.refuse_scheduling(unit.id, execution, context.own)
+        if not is_free:
+            privileges.refuse_capabilities(unit.id, execution, context.own)
+        known = self._known_variables(effect, unit, service, identity, descriptors)
+        known.update(self._make_directories(effect.phase, unit.id, execution, identity))
+        variables, pid_variables = environment.compose(
+            context.base_environment, known, context.own_environment, execution, from_files, _pid_variables(known)
+        )
+        working_directory = self._working_directory(unit.id, execution, identity)
+        stdin, stdout, stderr = stdio.resolve(unit.id, execution, context.directory)
+        return SpawnRequest(
+            run=effect.run,
+            unit=unit.id,
+            phase=effect.phase.value,
+            path=self._find_program(unit.id, command, variables, working_directory),
+            argv=expansion.expand(command, variables),
+            environment=[f"{name}={value}" for name, value in variables.items()],
+            pid_variables=pid_variables,
+            working_directory=working_directory,
+            working_directory_is_optional=execution.working_directory_is_optional,
+            uid=change.uid,
+            gid=change.gid,
+            groups=change.groups,
+            umask=execution.umask,
+            limits=limits.resolve(unit.id, execution.limits, context.soft_nofile, context.own),
+            nice=execution.nice,
+            cpu_affinity=list(execution.cpu_affinity) or None,
+            io_priority=_io_priority(execution),
+            oom_score_adjust=execution.oom_score_adjust,
+            capability_bounding_set=_numbers(None if is_free else execution.capability_bounding_set),
+            ambient_capabilities=_numbers(None if is_free else execution.ambient_capabilities or None),
+            no_new_privileges=execution.no_new_privileges and not is_free,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            passed=[stored for stored, _ in descriptors] or None,
+        )
+
+    def pid_file_path(self, service: Service) -> str:
+        """Where the unit's PID file is: a relative one lies in the project, elsewhere below the runtime root (systemd.service(5), PIDFile=)."""
+        if service.pid_file.startswith("/"):
+            return service.pid_file
+        return f"{self.context.directory if self.context.is_project else self.context.roots['runtime']}/{service.pid_file}"
+
+    def check_conditions(self, unit: Unit) -> tuple[bool, bool, str]:
+        """(conditions hold, asserts hold, the line that did not): `conditions.check` in this context. May block."""
+        from supervisor.daemon import conditions
+
+        return conditions.check(unit, self.context.base_environment, self.context.directory)
+
+    def has_leftovers(self, unit: Unit) -> bool:
+        """Whether `release` has anything to do."""
+        execution = unit.execution
+        return execution is not None and (bool(execution.credentials) or any(one.base == "runtime" for one in execution.directories))
+
+    def release(self, unit: Unit, will_restart: bool) -> list[str]:
+        """Clear away when the unit is down: runtime directories unless preserved, and credentials. Sentences about what stayed."""
+        execution = unit.execution
+        if execution is None or not self.has_leftovers(unit):
+            return []
+        from supervisor.daemon import credentials, directories
+
+        root = self.context.roots["runtime"]
+        troubles = directories.remove_runtime_directories(unit.id, execution, root, will_restart)
+        if execution.credentials:
+            troubles += credentials.remove(unit.id, root)
+        return troubles
+
+    def _known_variables(
+        self, effect: Prepare, unit: Unit, service: Service, identity: Identity, descriptors: Sequence[tuple[str, str]]
+    ) -> dict[str, str]:
+        known = environment.login_variables(identity.account)
+        known["INVOCATION_ID"] = effect.invocation_id
+        if _may_notify(service, effect.phase):
+            known["NOTIFY_SOCKET"] = self.context.notify_socket_path(unit)
+        if service.pid_file:
+            known["PIDFILE"] = self.pid_file_path(service)
+        if descriptors:
+            known["LISTEN_FDS"] = str(len(descriptors))
+            known["LISTEN_FDNAMES"] = ":".join(name for _, name in descriptors)
+        known.update(effect.environment)
+        return known
+
+    def _make_directories(self, phase: Phase, unit: str, execution: Execution, identity: Identity) -> dict[str, str]:
+        if not (execution.directories or execution.credentials):
+            return {}
+        from supervisor.daemon import credentials, directories
+
+        roots = self.context.roots
+        uid, gid = (directories.UNCHANGED if number is None else number for number in (identity.uid, identity.gid))
+        variables = directories.create(unit, execution.directories, roots, uid, gid)
+        if execution.credentials:
+            if phase in STARTING_PHASES:
+                received = self.context.own_environment.get("CREDENTIALS_DIRECTORY", "")
+                sources = credentials.Sources(received, self.context.directory if self.context.is_project else "")
+                credentials.write(unit, execution.credentials, sources, roots["runtime"], uid, gid)
+            variables["CREDENTIALS_DIRECTORY"] = credentials.directory_of(roots["runtime"], unit)
+        return variables
+
+    def _working_directory(self, unit: str, execution: Execution, identity: Identity) -> str:
+        wanted = execution.working_directory
+        if wanted == "~":
+            home = identity.account.home if identity.account else accounts.own_home(self.context.own.uid)
+            if not home and not execution.working_directory_is_optional:
+                text = f'cannot enter the home directory of {unit}: its user has none. Write a path as "working_directory" in the unit.'
+                raise PrepareError("directory", text)
+            return home or self.context.directory
+        if not wanted or wanted.startswith("/"):
+            return wanted or self.context.directory
+        return f"{self.context.directory.rstrip('/')}/{wanted}"
+
+    def _find_program(self, unit: str, command: Command, variables: Mapping[str, str], working_directory: str) -> str:
+        if self.context.is_project:
+            return program.find(unit, command.path, variables.get("PATH", self.context.search_path), working_directory)
+        return program.find(unit, command.path, self.context.search_path, None)
+
+
+def _may_notify(service: Service, phase: Phase) -> bool:
+    """Whether this process is told where to notify: the main process where anybody may, the others with exec and all (systemd's rule)."""
+    return service.notify_access != "none" if phase is Phase.START else service.notify_access in ("exec", "all")
+
+
+def _pid_variables(known: Mapping[str, str]) -> list[str]:
+    names = ["SYSTEMD_EXEC_PID"]
+    if "WATCHDOG_USEC" in known:
+        names.append("WATCHDOG_PID")
+    if "LISTEN_FDS" in known:
+        names.append("LISTEN_PID")
+    return names
+
+
+def _io_priority(execution: Execution) -> int | None:
+    """ioprio_set(2)'s value; a level alone means the best-effort class (`systemd.exec(5)`, IOSchedulingPriority=)."""
+    io_class, level = execution.io_scheduling_class, execution.io_scheduling_priority
+    if io_class is None and level is None:
+        return None
+    io_class = IO_CLASS_BEST_EFFORT if io_class is None else io_class
+    if io_class not in IO_CLASSES_WITH_LEVEL:
+        return io_class << IO_CLASS_SHIFT
+    return io_class << IO_CLASS_SHIFT | (IO_LEVEL_DEFAULT if level is None else level)
+
+
+def _numbers(capabilities: tuple[int, ...] | None) -> list[int] | None:
+    return None if capabilities is None else list(capabilities)
+
