@@ -175,6 +175,11 @@ class World(Shell):
         """(signal, whom) of all signals ordered so far."""
         return [(effect.signal, effect.whom) for _, effect in self.history if isinstance(effect, do.Kill) and effect.unit == unit]
 
+    @property
+    def has_left(self) -> bool:
+        """Whether supd was told to leave."""
+        return self.left is not None
+
     def processes(self, unit: str) -> list[Living]:
         return self.machine.of_unit(unit)
 

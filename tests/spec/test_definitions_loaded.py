@@ -1,0 +1,69 @@
+"""New definitions while units run: nothing is started or stopped by them (daemon-reload; SEMANTICS 5.11)."""
+
+from tests.spec.behaviour import exits, runs, says_ready
+from tests.spec.build import SECOND, unit
+from tests.spec.world import World
+
+
+def test_a_running_unit_keeps_its_process_and_the_new_definition_counts_at_its_next_start() -> None:
+    world = World(unit("a", exec_start="old"))
+    world.start("a")
+    pid = world.show("a")["main_pid"]
+    world.load(unit("a", exec_start="new"))
+    assert world.show("a")["main_pid"] == pid
+    world.restart("a")
+    assert world.programs("a") == ["old", "new"]
+
+
+def test_a_unit_whose_file_vanished_runs_until_it_is_stopped() -> None:
+    world = World(unit("a"))
+    world.start("a")
+    world.load()
+    assert len(world.processes("a")) == 1
+    world.stop("a")
+    assert world.processes("a") == []
+    assert world.start("a").code == "no-such-unit"
+
+
+def test_a_new_unit_can_be_started() -> None:
+    world = World(unit("a"))
+    world.load(unit("a"), unit("b"))
+    assert world.job_result(world.start("b")) == "done"
+
+
+def test_a_definition_loaded_in_mid_start_does_not_disturb_the_start() -> None:
+    world = World(unit("a", type="notify"), unit("b", after=["a"], requires=["a"]))
+    world.behave("a", says_ready(after_us=10 * SECOND))
+    answer = world.start("b")
+    world.advance(SECOND)
+    world.load(unit("a", type="notify", description="new"), unit("b", after=["a"], requires=["a"]))
+    world.advance(10 * SECOND)
+    assert world.job_result(answer) == "done"
+    assert (world.starts("a"), world.starts("b")) == (1, 1)
+
+
+def test_a_new_stop_line_counts_for_a_running_unit() -> None:
+    world = World(unit("a"))
+    world.start("a")
+    world.load(unit("a", exec_stop="please"))
+    world.stop("a")
+    assert world.programs("a") == ["run", "please"]
+
+
+def test_a_restart_under_way_takes_the_new_definition() -> None:
+    world = World(unit("a", restart="always", restart_us=10 * SECOND))
+    world.behave("a", exits(1), runs())
+    world.start("a")
+    world.load(unit("a", exec_start="new", restart="always", restart_us=10 * SECOND))
+    world.advance(10 * SECOND)
+    assert world.programs("a") == ["run", "new"]
+
+
+def test_a_unit_that_vanishes_while_its_restart_waits_is_not_started_again() -> None:
+    world = World(unit("a", restart="always", restart_us=10 * SECOND))
+    world.behave("a", exits(1))
+    world.start("a")
+    world.load()
+    world.advance(60 * SECOND)
+    assert world.starts("a") == 1
+    assert world.engine.jobs() == []
