@@ -49,14 +49,14 @@ class Identity:
     def uid(self) -> int | None:
         return self.account.uid if self.account else None
 
-
-NOBODY_ELSE = Identity()
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Who shall own the unit's files, as chown(2) takes it: -1 is "as supd makes them"."""
+        return -1 if self.uid is None else self.uid, -1 if self.gid is None else self.gid
 
 
 def identify(execution: Execution) -> Identity:
-    """Look up everything a unit says of users and groups. Raises `PrepareError` with step "user" or "groups"."""
-    if not (execution.user or execution.group or execution.supplementary_groups):
-        return NOBODY_ELSE
+    """Look up everything a unit says of users and groups. Raises `PrepareError` with step "USER" or "GROUP"."""
     account = find_user(execution.user) if execution.user else None
     gid = find_group(execution.group, "group") if execution.group else account.gid if account else None
     groups: list[int] = []
@@ -79,7 +79,7 @@ def find_user(text: str) -> Account:
         entry = pwd.getpwnam(text) if number is None else pwd.getpwuid(number)
     except KeyError:
         raise PrepareError(
-            "user", f'cannot use user "{text}": the user database has no such user. Create it, or correct "user" in the unit.'
+            "USER", f'cannot use user "{text}": the user database has no such user. Create it, or correct "user" in the unit.'
         ) from None
     home = entry.pw_dir if entry.pw_dir.startswith("/") and entry.pw_dir.strip("/") else ""
     shell = entry.pw_shell if entry.pw_shell.startswith("/") and entry.pw_shell not in SHELLS_WITHOUT_LOGIN else ""
@@ -95,7 +95,7 @@ def find_group(text: str, key: str) -> int:
         return grp.getgrnam(text).gr_gid if number is None else grp.getgrgid(number).gr_gid
     except KeyError:
         raise PrepareError(
-            "groups", f'cannot use group "{text}": the group database has no such group. Create it, or correct "{key}" in the unit.'
+            "GROUP", f'cannot use group "{text}": the group database has no such group. Create it, or correct "{key}" in the unit.'
         ) from None
 
 

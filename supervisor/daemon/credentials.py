@@ -41,7 +41,7 @@ def directory_of(runtime_root: str, unit: str) -> str:
 def write(unit: str, credentials: tuple[tuple[str, str], ...], sources: Sources, runtime_root: str, uid: int, gid: int) -> str:
     """Copy the credentials for the user (`uid`, `gid`; -1: supd's own) and return their directory.
 
-    Raises `PrepareError` with step "credentials".
+    Raises `PrepareError` with step "CREDENTIALS".
     """
     contents = _collect(unit, credentials, sources)
     try:
@@ -52,7 +52,7 @@ def write(unit: str, credentials: tuple[tuple[str, str], ...], sources: Sources,
             os.close(store)
     except OSError as error:
         text = f"cannot write the credentials of {unit} below {runtime_root}/{STORE}: {reason(error)}."
-        raise PrepareError("credentials", text) from error
+        raise PrepareError("CREDENTIALS", text) from error
     return directory_of(runtime_root, unit)
 
 
@@ -83,7 +83,7 @@ def _collect(unit: str, credentials: tuple[tuple[str, str], ...], sources: Sourc
             cause = reason(error)
             if error.errno == errno.EFBIG:
                 cause = f"all credentials of a unit together may hold {TOTAL_LIMIT_BYTES} bytes"
-            raise PrepareError("credentials", f'cannot load credential "{name}" of {unit} from {source}: {cause}.') from error
+            raise PrepareError("CREDENTIALS", f'cannot load credential "{name}" of {unit} from {source}: {cause}.') from error
     return contents
 
 

@@ -34,14 +34,14 @@ _OPEN_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def create(unit: str, directories: tuple[Directory, ...], roots: Mapping[str, str], uid: int, gid: int) -> dict[str, str]:
     """Make every directory of a unit for its user (`uid`, `gid`; -1: supd's own) and return the variables that name them.
 
-    Several of one base are joined by colons. Raises `PrepareError` with the step "runtime_directory" or its sisters.
+    Several of one base are joined by colons. Raises `PrepareError` with the step "RUNTIME_DIRECTORY" or its sisters.
     """
     variables: dict[str, str] = {}
     for directory in directories:
         try:
             path = _create_one(roots[directory.base], directory, uid, gid)
         except OSError as error:
-            raise PrepareError(f"{directory.base}_directory", _explain(unit, directory, roots[directory.base], error)) from error
+            raise PrepareError(f"{directory.base.upper()}_DIRECTORY", _explain(unit, directory, roots[directory.base], error)) from error
         variable = VARIABLE_OF_BASE[directory.base]
         variables[variable] = f"{variables[variable]}:{path}" if variable in variables else path
     return variables

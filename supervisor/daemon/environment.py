@@ -15,11 +15,14 @@ the child; they are returned apart, and not at all where 3 to 6 say otherwise. `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from supervisor.daemon import files
-from supervisor.daemon.accounts import Account
 from supervisor.daemon.prepare_error import ENVIRONMENT_FILE_STEP, PrepareError, reason
 from supervisor.model.specification import EnvironmentFile, Execution
+
+if TYPE_CHECKING:
+    from supervisor.daemon.accounts import Account
 
 # systemd's own search path where /bin and /sbin may be directories of their own (Debian's build): `systemd-path search-binaries-default`.
 FIXED_SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,7 +54,7 @@ def clean_base(environ: Mapping[str, str], is_system: bool) -> dict[str, str]:
 def read_files(unit: str, environment_files: Iterable[EnvironmentFile], directory: str) -> dict[str, str]:
     """Every assignment of the unit's environment files, the last one of a name; relative paths are taken from `directory`.
 
-    Raises `PrepareError` with step "environment_file" (systemd's result `resources`) when one that is not optional cannot be read.
+    Raises `PrepareError` with step "ENVIRONMENT_FILE" (systemd's result `resources`) when one that is not optional cannot be read.
     """
     variables: dict[str, str] = {}
     for wanted in environment_files:
@@ -71,7 +74,7 @@ def read_files(unit: str, environment_files: Iterable[EnvironmentFile], director
     return variables
 
 
-def login_variables(account: Account | None) -> dict[str, str]:
+def login_variables(account: "Account | None") -> dict[str, str]:
     """USER LOGNAME HOME SHELL as a unit with `user` finds them."""
     if account is None:
         return {}

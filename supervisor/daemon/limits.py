@@ -1,8 +1,7 @@
 """Resource limits: `limit_*` become the numbers of setrlimit(2).
 
 Rules:
-- A unit that says nothing of NOFILE gets the soft limit supd was started with: supd raises its own, and programs that use
-  select(2) break under a high one.
+- Of what a unit does not mention nothing is said here; the keeper gives it the soft NOFILE supd itself was started with.
 - A finite limit above what supd may set is refused by name. (systemd quietly gives less.)
 - "infinity" means as much as there is: where the kernel has a ceiling (NOFILE for root, the hard limit for everybody else)
   it is the hard limit, as setrlimit_closest() of systemd has it.
@@ -40,11 +39,13 @@ def numbers() -> dict[str, int]:
     }
 
 
-def resolve(unit: str, limits: tuple[Limit, ...], soft_nofile: int, own: Own) -> list[list[int]]:
-    """[[number, soft, hard], ...] for the spawn request; `soft_nofile` is the soft NOFILE supd was started with.
+def resolve(unit: str, limits: tuple[Limit, ...], own: Own) -> list[list[int]] | None:
+    """[[number, soft, hard], ...] for the spawn request, None if the unit sets no limit.
 
-    Raises `PrepareError` with step "limits" for a soft limit above its hard one and for one supd may not set.
+    Raises `PrepareError` with step "LIMITS" for a soft limit above its hard one and for one supd may not set.
     """
+    if not limits:
+        return None
     import resource
 
     by_name = numbers()
@@ -52,17 +53,14 @@ def resolve(unit: str, limits: tuple[Limit, ...], soft_nofile: int, own: Own) ->
     for limit in limits:
         number = by_name.get(limit.resource)
         if number is None:
-            raise PrepareError("limits", f"cannot set limit_{limit.resource.lower()} of {unit}: there is no such limit.")
+            raise PrepareError("LIMITS", f"cannot set limit_{limit.resource.lower()} of {unit}: there is no such limit.")
         _, ceiling = resource.getrlimit(number)
         soft = _resolve_one(unit, limit.resource, limit.soft, ceiling, own)
         hard = _resolve_one(unit, limit.resource, limit.hard, ceiling, own)
         if hard != INFINITY and (soft == INFINITY or soft > hard):
             text = f"cannot set limit_{limit.resource.lower()} of {unit}: the soft limit {_text(soft)} is above the hard limit {hard}."
-            raise PrepareError("limits", text)
+            raise PrepareError("LIMITS", text)
         resolved.append([number, soft, hard])
-    if not any(limit.resource == "NOFILE" for limit in limits):
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resolved.append([resource.RLIMIT_NOFILE, soft_nofile if hard == INFINITY else min(soft_nofile, hard), hard])
     return resolved
 
 
@@ -74,7 +72,7 @@ def _resolve_one(unit: str, name: str, wanted: int | None, ceiling: int, own: Ow
         return wanted
     if not may_raise:
         raise PrepareError(
-            "limits",
+            "LIMITS",
             f"cannot set limit_{name.lower()} of {unit} to {wanted}: supd's own hard limit is {ceiling} and only root may raise it. "
             f"Ask for at most {ceiling}, or start supd with a higher hard limit (ulimit -H).",
         )
@@ -82,7 +80,7 @@ def _resolve_one(unit: str, name: str, wanted: int | None, ceiling: int, own: Ow
         highest = _highest_nofile()
         if wanted > highest:
             raise PrepareError(
-                "limits",
+                "LIMITS",
                 f"cannot set limit_nofile of {unit} to {wanted}: the kernel allows {highest} (sysctl fs.nr_open). "
                 f'Ask for at most that, raise fs.nr_open, or write "infinity" for as many as supd has.',
             )

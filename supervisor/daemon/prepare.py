@@ -12,17 +12,20 @@ threads: no chdir, no umask. Imported before the first spawn: what only few unit
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from supervisor.config import expansion
-from supervisor.daemon import accounts, environment, limits, privileges, program, stdio
-from supervisor.daemon.accounts import Identity
-from supervisor.daemon.environment import FIXED_SEARCH_PATH
+from supervisor.daemon import environment, program, stdio
 from supervisor.daemon.prepare_error import PrepareError
 from supervisor.keeper.messages import SpawnRequest
 from supervisor.model.effects import Prepare
 from supervisor.model.specification import Command, Execution, Service, Unit
 from supervisor.model.states import Phase
+
+if TYPE_CHECKING:
+    from supervisor.daemon.accounts import Identity
+    from supervisor.daemon.privileges import Own
 
 # Credentials are written before these and only found by the others (EXEC_WRITE_CREDENTIALS of systemd).
 STARTING_PHASES = frozenset({Phase.CONDITION, Phase.START_PRE, Phase.START})
@@ -39,8 +42,8 @@ class Context:
 
     `roots` has an absolute path for each of "runtime", "state", "cache", "logs" and "configuration"; `directory` is the default
     working directory, from which relative paths are taken. `base_environment` and `own_environment` come from
-    `environment.own` and `environment.clean_base`. `notify_socket_path` is asked for units with notify_access.
-    `soft_nofile` is the soft limit supd was started with.
+    `environment.own` and `environment.clean_base`. `notify_socket_path` is asked for units with notify_access. `own` is what
+    supd itself is and may do (None: this process).
     """
 
     mode: str  # "project", "user" or "system"
@@ -49,9 +52,8 @@ class Context:
     directory: str
     roots: Mapping[str, str]
     notify_socket_path: Callable[[Unit], str]
-    soft_nofile: int
-    search_path: str = FIXED_SEARCH_PATH  # for bare program names outside project mode
-    own: privileges.Own = field(default_factory=privileges.Own.read)
+    search_path: str = environment.FIXED_SEARCH_PATH  # for bare program names outside project mode
+    own: "Own | None" = None
 
     @property
     def is_project(self) -> bool:
@@ -63,6 +65,7 @@ class Preparer:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._own = context.own
 
     def is_immediate(self, unit: Unit) -> bool:
         """Whether preparing this unit cannot block, so that it may be done inline: no names to look up, no files to read or make."""
@@ -91,11 +94,8 @@ class Preparer:
         is_free = command.privilege == "+"
 
         from_files = environment.read_files(unit.id, execution.environment_files, context.directory)
-        identity = accounts.identify(execution)
-        change = privileges.NO_CHANGE if command.privilege else privileges.change_identity(unit.id, execution, identity, context.own)
-        privileges.refuse_scheduling(unit.id, execution, context.own)
-        if not is_free:
-            privileges.refuse_capabilities(unit.id, execution, context.own)
+        identity, uid, gid, groups = self._identify(unit.id, execution, command)
+        request_limits = self._check_fences(unit.id, execution, is_free)
         known = self._known_variables(effect, unit, service, identity, descriptors)
         known.update(self._make_directories(effect.phase, unit.id, execution, identity))
         variables, pid_variables = environment.compose(
@@ -113,11 +113,11 @@ class Preparer:
             pid_variables=pid_variables,
             working_directory=working_directory,
             working_directory_is_optional=execution.working_directory_is_optional,
-            uid=change.uid,
-            gid=change.gid,
-            groups=change.groups,
+            uid=uid,
+            gid=gid,
+            groups=groups,
             umask=execution.umask,
-            limits=limits.resolve(unit.id, execution.limits, context.soft_nofile, context.own),
+            limits=request_limits,
             nice=execution.nice,
             cpu_affinity=list(execution.cpu_affinity) or None,
             io_priority=_io_priority(execution),
@@ -132,7 +132,7 @@ class Preparer:
         )
 
     def pid_file_path(self, service: Service) -> str:
-        """Where the unit's PID file is: a relative one lies in the project, elsewhere below the runtime root (systemd.service(5), PIDFile=)."""
+        """Where the unit's PID file is: a relative one lies in the project, elsewhere below the runtime root (PIDFile=)."""
         if service.pid_file.startswith("/"):
             return service.pid_file
         return f"{self.context.directory if self.context.is_project else self.context.roots['runtime']}/{service.pid_file}"
@@ -161,10 +161,44 @@ class Preparer:
             troubles += credentials.remove(unit.id, root)
         return troubles
 
+    @property
+    def own(self) -> "Own":
+        """What supd itself is and may do, read when the first unit needs to know."""
+        if self._own is None:
+            from supervisor.daemon.privileges import Own
+
+            self._own = Own.read()
+        return self._own
+
+    def _identify(
+        self, unit: str, execution: Execution, command: Command
+    ) -> "tuple[Identity | None, int | None, int | None, list[int] | None]":
+        """(who the unit's processes are, and the uid, gid and groups the keeper shall change to; None: as supd)."""
+        if not (execution.user or execution.group or execution.supplementary_groups):
+            return None, None, None, None
+        from supervisor.daemon import accounts, privileges
+
+        identity = accounts.identify(execution)
+        if command.privilege:
+            return identity, None, None, None
+        change = privileges.change_identity(unit, execution, identity, self.own)
+        return identity, change.uid, change.gid, change.groups
+
+    def _check_fences(self, unit: str, execution: Execution, is_free: bool) -> list[list[int]] | None:
+        """Refuse by name what supd may not give; the limits in the keeper's form."""
+        if not _has_fences(execution):
+            return None
+        from supervisor.daemon import limits, privileges
+
+        privileges.refuse_scheduling(unit, execution, self.own)
+        if not is_free:
+            privileges.refuse_capabilities(unit, execution, self.own)
+        return limits.resolve(unit, execution.limits, self.own)
+
     def _known_variables(
-        self, effect: Prepare, unit: Unit, service: Service, identity: Identity, descriptors: Sequence[tuple[str, str]]
+        self, effect: Prepare, unit: Unit, service: Service, identity: "Identity | None", descriptors: Sequence[tuple[str, str]]
     ) -> dict[str, str]:
-        known = environment.login_variables(identity.account)
+        known = environment.login_variables(identity.account if identity else None)
         known["INVOCATION_ID"] = effect.invocation_id
         if _may_notify(service, effect.phase):
             known["NOTIFY_SOCKET"] = self.context.notify_socket_path(unit)
@@ -176,13 +210,13 @@ class Preparer:
         known.update(effect.environment)
         return known
 
-    def _make_directories(self, phase: Phase, unit: str, execution: Execution, identity: Identity) -> dict[str, str]:
+    def _make_directories(self, phase: Phase, unit: str, execution: Execution, identity: "Identity | None") -> dict[str, str]:
         if not (execution.directories or execution.credentials):
             return {}
         from supervisor.daemon import credentials, directories
 
         roots = self.context.roots
-        uid, gid = (directories.UNCHANGED if number is None else number for number in (identity.uid, identity.gid))
+        uid, gid = identity.owner if identity else (directories.UNCHANGED, directories.UNCHANGED)
         variables = directories.create(unit, execution.directories, roots, uid, gid)
         if execution.credentials:
             if phase in STARTING_PHASES:
@@ -192,13 +226,15 @@ class Preparer:
             variables["CREDENTIALS_DIRECTORY"] = credentials.directory_of(roots["runtime"], unit)
         return variables
 
-    def _working_directory(self, unit: str, execution: Execution, identity: Identity) -> str:
+    def _working_directory(self, unit: str, execution: Execution, identity: "Identity | None") -> str:
         wanted = execution.working_directory
         if wanted == "~":
-            home = identity.account.home if identity.account else accounts.own_home(self.context.own.uid)
+            from supervisor.daemon import accounts
+
+            home = identity.account.home if identity and identity.account else accounts.own_home(self.own.uid)
             if not home and not execution.working_directory_is_optional:
                 text = f'cannot enter the home directory of {unit}: its user has none. Write a path as "working_directory" in the unit.'
-                raise PrepareError("directory", text)
+                raise PrepareError("CHDIR", text)
             return home or self.context.directory
         if not wanted or wanted.startswith("/"):
             return wanted or self.context.directory
@@ -208,6 +244,17 @@ class Preparer:
         if self.context.is_project:
             return program.find(unit, command.path, variables.get("PATH", self.context.search_path), working_directory)
         return program.find(unit, command.path, self.context.search_path, None)
+
+
+def _has_fences(execution: Execution) -> bool:
+    return bool(
+        execution.limits
+        or execution.nice is not None
+        or execution.io_scheduling_class is not None
+        or execution.oom_score_adjust is not None
+        or execution.ambient_capabilities
+        or execution.capability_bounding_set is not None
+    )
 
 
 def _may_notify(service: Service, phase: Phase) -> bool:
@@ -237,4 +284,3 @@ def _io_priority(execution: Execution) -> int | None:
 
 def _numbers(capabilities: tuple[int, ...] | None) -> list[int] | None:
     return None if capabilities is None else list(capabilities)
-

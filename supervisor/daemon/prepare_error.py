@@ -1,16 +1,15 @@
 """Why a process could not even be asked for: the failed step, systemd's exit status for it, and a sentence for a person.
 
-The steps are those of `model.exitstatus.SETUP_STEP_STATUS`, so that a user that does not exist reads the same whether found
-out here or between fork and exec. One is added: for an unreadable environment file systemd runs nothing and fails the unit
-with the result `resources`, for which `RESOURCES_EXIT_STATUS` stands.
+A step has the name of its exit status, as the keeper's steps have (`systemd.exec(5)`, PROCESS EXIT CODES), so that a failure reads
+the same whether found out here or between fork and exec. One is added: for an unreadable environment file systemd runs
+nothing and fails the unit with the result `resources`, for which `RESOURCES_EXIT_STATUS` stands.
 """
 
 import os
 
 from supervisor.model.errors import SupdError
-from supervisor.model.exitstatus import SETUP_STEP_STATUS
 
-ENVIRONMENT_FILE_STEP = "environment_file"
+ENVIRONMENT_FILE_STEP = "ENVIRONMENT_FILE"
 RESOURCES_EXIT_STATUS = 1
 
 
@@ -20,8 +19,13 @@ class PrepareError(SupdError):
     def __init__(self, step: str, text: str) -> None:
         super().__init__(text)
         self.step = step
-        self.exit_status = RESOURCES_EXIT_STATUS if step == ENVIRONMENT_FILE_STEP else SETUP_STEP_STATUS[step]
         self.text = text
+
+    @property
+    def exit_status(self) -> int:
+        from supervisor.model.exitstatus import EXIT_STATUS_NUMBERS
+
+        return RESOURCES_EXIT_STATUS if self.step == ENVIRONMENT_FILE_STEP else EXIT_STATUS_NUMBERS[self.step]
 
 
 def reason(error: OSError) -> str:

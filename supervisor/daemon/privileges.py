@@ -63,26 +63,23 @@ class Change:
     groups: list[int] | None = None
 
 
-NO_CHANGE = Change()
-
-
 def change_identity(unit: str, execution: Execution, identity: Identity, own: Own) -> Change:
     """What must change to make supd's own identity the wanted one; raises `PrepareError` where supd may not."""
     uid, gid = identity.uid, identity.gid
     groups = None if identity.groups is None else list(identity.groups)
     if uid is not None and uid != own.uid and not own.has(CAP_SETUID):
-        raise PrepareError("user", _refusal(unit, "user", execution.user, own, "may not become another user"))
+        raise PrepareError("USER", _refusal(unit, "user", execution.user, own, "may not become another user"))
     if own.has(CAP_SETGID):
         return Change(uid, gid, groups)
     # Without CAP_SETGID a part that already is as wanted is left alone, since even setting it anew is forbidden.
     if gid is not None and gid != own.gid:
         key, value = ("group", execution.group) if execution.group else ("user", execution.user)
-        raise PrepareError("groups", _refusal(unit, key, value, own, f"may not change its group from {own.gid} to {gid}"))
+        raise PrepareError("GROUP", _refusal(unit, key, value, own, f"may not change its group from {own.gid} to {gid}"))
     if execution.supplementary_groups and groups is not None:
         missing = [number for number in groups if number not in own.groups and number != own.gid]
         if missing:
             value, cause = " ".join(execution.supplementary_groups), f"is not a member of group {missing[0]} and may not join it"
-            raise PrepareError("groups", _refusal(unit, "supplementary_groups", value, own, cause))
+            raise PrepareError("GROUP", _refusal(unit, "supplementary_groups", value, own, cause))
     return Change(uid)
 
 
@@ -97,13 +94,13 @@ def refuse_scheduling(unit: str, execution: Execution, own: Own) -> None:
         soft, _ = resource.getrlimit(resource.RLIMIT_NICE)
         lowest = -NICE_RANGE if soft == resource.RLIM_INFINITY else NICE_RANGE - soft
         if execution.nice < lowest:
-            raise PrepareError("nice", _refusal(unit, "nice", str(execution.nice), own, "may not raise a priority"))
+            raise PrepareError("NICE", _refusal(unit, "nice", str(execution.nice), own, "may not raise a priority"))
     if execution.io_scheduling_class == IO_CLASS_REALTIME and not (own.has(CAP_SYS_ADMIN) or own.has(CAP_SYS_NICE)):
-        raise PrepareError("io_priority", _refusal(unit, "io_scheduling_class", "realtime", own, "may not use real-time I/O"))
+        raise PrepareError("IOPRIO", _refusal(unit, "io_scheduling_class", "realtime", own, "may not use real-time I/O"))
     score = execution.oom_score_adjust
     if score is not None and score < 0 and not own.has(CAP_SYS_RESOURCE) and score < _own_oom_score_adjust():
         cause = "may not protect a process from the OOM killer"
-        raise PrepareError("oom_score_adjust", _refusal(unit, "oom_score_adjust", str(score), own, cause))
+        raise PrepareError("OOM_ADJUST", _refusal(unit, "oom_score_adjust", str(score), own, cause))
 
 
 def refuse_capabilities(unit: str, execution: Execution, own: Own) -> None:
@@ -111,14 +108,14 @@ def refuse_capabilities(unit: str, execution: Execution, own: Own) -> None:
     for number in execution.ambient_capabilities:
         if not own.permitted >> number & 1:
             raise PrepareError(
-                "capabilities", _refusal(unit, "ambient_capabilities", f"capability {number}", own, "does not have this capability itself")
+                "CAPABILITIES", _refusal(unit, "ambient_capabilities", f"capability {number}", own, "does not have this capability itself")
             )
     wanted = execution.capability_bounding_set
     if wanted is not None and not own.has(CAP_SETPCAP):
         superfluous = own.bounding & ~sum(1 << number for number in set(wanted))
         if superfluous:
             value = " ".join(map(str, wanted)) or "(none)"
-            raise PrepareError("capabilities", _refusal(unit, "capability_bounding_set", value, own, "may not narrow the bounding set"))
+            raise PrepareError("CAPABILITIES", _refusal(unit, "capability_bounding_set", value, own, "may not narrow the bounding set"))
 
 
 def _own_oom_score_adjust() -> int:

@@ -11,13 +11,13 @@ from supervisor.daemon.prepare_error import PrepareError
 
 
 def find(unit: str, path: str, search_path: str, working_directory: str | None) -> str:
-    """The program's absolute path; `working_directory` is None where relative paths are refused. Raises `PrepareError`, step "exec"."""
+    """The program's absolute path; `working_directory` is None where relative paths are refused. Raises `PrepareError`, step "EXEC"."""
     if path.startswith("/"):
         return path
     if "/" in path:
         if working_directory is None:
             raise PrepareError(
-                "exec", f'cannot run "{path}" of {unit}: a program is an absolute path or a bare name. Write the absolute path in the unit.'
+                "EXEC", f'cannot run "{path}" of {unit}: a program is an absolute path or a bare name. Write the absolute path in the unit.'
             )
         return f"{working_directory.rstrip('/')}/{path.removeprefix('./')}"
     is_forbidden = False
@@ -32,5 +32,5 @@ def find(unit: str, path: str, search_path: str, working_directory: str | None) 
     cause = "the file found there is not executable" if is_forbidden else "no such program"
     where = search_path or "(empty)"
     raise PrepareError(
-        "exec", f'cannot run "{path}" of {unit}: {cause} in the search path {where}. Install it, or write its absolute path in the unit.'
+        "EXEC", f'cannot run "{path}" of {unit}: {cause} in the search path {where}. Install it, or write its absolute path in the unit.'
     )
