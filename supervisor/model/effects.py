@@ -63,7 +63,8 @@ class Kill:
     """Send a signal to processes of the unit.
 
     whom: "main" (`pids` only), "control" (`pids` only), "all" (every process of the unit; `pids` are those known),
-    "others" (every process but `pids`). With `and_continue`, SIGCONT follows; with `and_hangup`, SIGHUP too. `is_repeated`:
+    "others" (every process but `pids`). `runs` are the runs of `pids`, 0 where there is none: those with a run are signalled by
+    the keeper in the same atom as the state. With `and_continue`, SIGCONT follows; with `and_hangup`, SIGHUP too. `is_repeated`:
     until `WatchEmpty` is answered, repeat for processes that appear (SIGKILL only).
     """
 
@@ -71,6 +72,7 @@ class Kill:
     signal: int
     whom: str
     pids: tuple[int, ...] = ()
+    runs: tuple[int, ...] = ()
     and_continue: bool = False
     and_hangup: bool = False
     is_repeated: bool = False
@@ -86,11 +88,15 @@ class WatchEmpty:
 
 @dataclass(frozen=True, slots=True)
 class ReadPidFile:
-    """Read the PID file and check that it may be believed, or guess the main process if the unit has none."""
+    """Read the PID file and check that it may be believed, or guess the main process if the unit has none.
+
+    With `waits`, answer only once the file names a process to believe; else at once, with pid 0 if there is none.
+    """
 
     unit: str
     token: int
     path: str  # "": guess
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

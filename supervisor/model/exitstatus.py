@@ -105,10 +105,14 @@ SETUP_STEP_STATUS: dict[str, int] = {
     "exec": EXIT_STATUS_NUMBERS["EXEC"],
 }
 
+# In the order of their numbers, from 1 (Linux on every architecture that supd is built for).
+# fmt: off
 _SIGNAL_NAMES = (
-    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU "
-    "URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
-).split(" ")  # noqa: SIM905 -- one word a line would hide that the position is the number
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV",
+    "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+    "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+)
+# fmt: on
 SIGNAL_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(_SIGNAL_NAMES, start=1)}
 _SIGNAL_ALIASES = {"POLL": SIGNAL_NUMBERS["IO"], "IOT": SIGNAL_NUMBERS["ABRT"]}
 SIGRTMIN = 34  # glibc keeps 32 and 33 to itself

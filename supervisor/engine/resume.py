@@ -1,0 +1,73 @@
+"""After a crash of the manager: what the records do not hold is derived from them, and what was under way is asked for again.
+
+Effects that the keeper carried out are not repeated: spawns and signals to known runs were in one atom with the record.
+Everything else is asked for again and is harmless to repeat.
+"""
+
+from supervisor.engine import environment, probing
+from supervisor.engine import lifecycle as life
+from supervisor.engine.core import Core
+from supervisor.engine.record import UnitState
+from supervisor.model.effects import CheckConditions, Kill, Prepare, ReadPidFile, WatchEmpty
+from supervisor.model.states import Phase
+
+
+def rebuild(core: Core) -> None:
+    """Derive counts and sets from the records that were read."""
+    core.job_count = sum(state.job is not None for state in core.states.values())
+    core.not_down = {name for name, state in core.states.items() if not state.active.is_down}
+    core.idle_pending = {name: None for name, state in core.states.items() if state.main is not None and state.main.stage == "idle"}
+    core.vanished = {name for name in core.states if name not in core.specs}
+
+
+def ask_again(core: Core) -> None:
+    for state in core.states.values():
+        spec = core.specs.get(state.name)
+        if spec is None:
+            continue
+        if state.check:
+            core.emit(CheckConditions(state.name, state.check))
+        if spec.service is None:
+            continue
+        _prepare_again(core, state)
+        if state.sub in life.KILL_STATES:
+            _kill_others_again(core, state)
+        if state.empty_token:
+            core.emit(WatchEmpty(state.name, state.empty_token))
+        if state.pid_file_token:
+            waits = bool(spec.service.pid_file) and not (spec.service.exec_start_post and state.sub == life.S.START)
+            core.emit(ReadPidFile(state.name, state.pid_file_token, spec.service.pid_file, waits))
+        probing.resume(core, state)
+
+
+def _prepare_again(core: Core, state: UnitState) -> None:
+    service = life.service_of(core, state)
+    for process in (state.main, state.control):
+        if process is None or process.stage not in ("preparing", "spawning"):
+            continue
+        # A run that was already with the keeper is answered by the keeper's table; preparing it again does no harm.
+        commands = life.commands_of(service, Phase(process.phase))
+        if process.stage == "preparing" and process.index < len(commands):
+            is_main = process is state.main
+            variables = environment.variables(core, state, process, is_main=is_main)
+            core.emit(Prepare(state.name, process.run, process.phase, commands[process.index], state.invocation_id, variables))
+
+
+def _kill_others_again(core: Core, state: UnitState) -> None:
+    """The known processes were signalled with the record; whether the others were is not known."""
+    service = life.service_of(core, state)
+    is_kill = state.sub in life.SIGKILL_STATES
+    if not state.empty_token or service.kill_mode == "none":
+        return
+    known = [p for p in (state.main, state.control) if p is not None and p.pid]
+    core.emit(
+        Kill(
+            state.name,
+            life.signal_for(core, state, service, state.sub),
+            "others",
+            tuple(p.pid for p in known),
+            tuple(p.run for p in known),
+            and_continue=not is_kill,
+            is_repeated=is_kill,
+        )
+    )
