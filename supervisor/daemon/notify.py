@@ -17,6 +17,7 @@ Never: blocks, and never lets the text of a datagram be more than text.
 
 import _socket
 import os
+import sys
 import time
 from array import array
 from binascii import crc32
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from supervisor.daemon import notifymessage
+from supervisor.daemon.proctable import read_process
 from supervisor.daemon.reactor import Handle, Reactor
 from supervisor.model.events import Notified
 
@@ -31,6 +33,8 @@ _PER_WAKE_UP_MAX = 32
 # A unit that sends more than this in one window is read on in the next one. Real services send a few in a lifetime.
 _PER_WINDOW_MAX = 256
 _WINDOW_US = 100_000
+# What is not believed is said so, but whoever sends nonsense on purpose does not fill the log with it.
+_NOTES_PER_WINDOW_MAX = 4
 # At a drain: more than any queue of the kernel holds (net.unix.max_dgram_qlen), less than forever.
 _DRAIN_MAX = 8192
 _CREDENTIALS_BYTES = 12  # struct ucred: pid, uid, gid
@@ -66,13 +70,14 @@ class _Datagram(NamedTuple):
 class _Socket:
     """One unit's socket and its allowance in the current window."""
 
-    __slots__ = ("handled", "is_busy", "path", "pause", "socket", "window_end_ns")
+    __slots__ = ("handled", "is_busy", "notes", "path", "pause", "socket", "window_end_ns")
 
     def __init__(self, socket: "_socket.socket", path: str) -> None:
         self.socket = socket
         self.path = path
         self.is_busy = False
         self.handled = 0
+        self.notes = 0
         self.window_end_ns = 0
         self.pause: Handle | None = None
 
@@ -157,6 +162,7 @@ class NotifySockets:
         if now_ns >= known.window_end_ns:
             known.window_end_ns = now_ns + _WINDOW_US * 1000
             known.handled = 0
+            known.notes = 0
         known.handled += self._handle(unit, known, _PER_WAKE_UP_MAX)
         if known.handled >= _PER_WINDOW_MAX and self._sockets.get(unit) is known:
             self._reactor.remove_reader(known.socket.fileno())
@@ -190,31 +196,37 @@ class NotifySockets:
 
     def _handle_one(self, unit: str, datagram: _Datagram) -> None:
         if datagram.pid <= 0:
-            self._on_note(unit, "a notification without credentials was ignored")
+            self._note(unit, "a notification without credentials was ignored")
             return
         if datagram.is_truncated:
-            self._on_note(unit, f"a notification from pid {datagram.pid} with too many descriptors was ignored")
+            self._note(unit, f"a notification from pid {datagram.pid} with too many descriptors was ignored")
             return
         message = notifymessage.parse(datagram.raw)
         if message.is_barrier:
             if len(datagram.descriptors) != 1:
-                self._on_note(unit, f"BARRIER=1 from pid {datagram.pid} came with {len(datagram.descriptors)} descriptors instead of one")
+                self._note(unit, f"BARRIER=1 from pid {datagram.pid} came with {len(datagram.descriptors)} descriptors instead of one")
             return
         if self._processes.owner_of(datagram.pid) != unit:
-            self._on_note(unit, f"a notification from pid {datagram.pid}, which is no process of {unit}, was ignored")
+            self._note(unit, f"a notification from pid {datagram.pid}, which is no process of {unit}, was ignored")
             return
         self._processes.remember(unit, datagram.pid)
         for note in message.notes:
-            self._on_note(unit, note)
+            self._note(unit, note)
         self._on_notified(self._event(unit, datagram.pid, message.fields), datagram.descriptors)
+
+    def _note(self, unit: str, text: str) -> None:
+        known = self._sockets.get(unit)
+        if known is not None and known.notes < _NOTES_PER_WINDOW_MAX:
+            known.notes += 1
+            self._on_note(unit, text)
 
     def _event(self, unit: str, pid: int, fields: dict[str, str]) -> Notified:
         text = fields.get("MAINPID")
         if text is None:
             return Notified(unit, pid, fields)
         main_pid = int(text)
-        if self._processes.owner_of(main_pid) != unit or not os.path.exists(f"/proc/{main_pid}"):
-            self._on_note(unit, f"MAINPID={main_pid} from pid {pid} was refused: that is no living process of {unit}")
+        if self._processes.owner_of(main_pid) != unit or read_process(main_pid) is None:
+            self._note(unit, f"MAINPID={main_pid} from pid {pid} was refused: that is no living process of {unit}")
             del fields["MAINPID"]
             return Notified(unit, pid, fields)
         self._processes.remember(unit, main_pid)
@@ -233,18 +245,12 @@ def _peek(socket: "_socket.socket") -> _Datagram | None:
         if level != _socket.SOL_SOCKET:
             continue
         if kind == _socket.SCM_CREDENTIALS:
-            pid = int.from_bytes(data[:4], "little" if _IS_LITTLE_ENDIAN else "big", signed=True)
+            pid = int.from_bytes(data[:4], sys.byteorder, signed=True)
         elif kind == _socket.SCM_RIGHTS:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
     return _Datagram(raw, pid, list(descriptors), bool(flags & _socket.MSG_CTRUNC))
 
 
-_IS_LITTLE_ENDIAN = array("H", [1]).tobytes()[0] == 1
-
-
 def _consume(socket: "_socket.socket") -> None:
     """Take the datagram that was peeked at. Its descriptors go with it: no buffer is given for them."""
-    try:
-        socket.recv(1, _socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        pass  # a callback drained it
+    socket.recv(1, _socket.MSG_DONTWAIT)

@@ -1,0 +1,229 @@
+"""The log pump: one thread that moves what units write from their pipes to their segments.
+
+A unit has one pipe, opened for reading and writing, so that its reader can vanish without killing the child; the keeper holds
+it too. The pump waits in an epoll of its own over all of them.
+
+Laws:
+- The first byte after silence is moved at once; after that a unit is looked at again after a rest, which grows to
+  `_REST_MAX_MS` while it writes little and vanishes while it writes much. A unit that is silent costs nothing.
+- No unit holds up another: each gets a bounded share of a round.
+- A unit that is silent has neither directory nor file: both come with its first byte.
+
+`drain` is for the manager's thread: what was written before a process ended is in the file before its exit is handled.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable
+
+from supervisor.client.logfile import last_lines
+from supervisor.daemon.logstream import PIPE_BYTES, LogStream
+
+_SHARE_BYTES = 1 << 20  # of one unit in one round
+_REST_MIN_MS = 10
+_REST_MAX_MS = 100
+# A pipe that is this full after a rest would have been full after a longer one: no rest for now.
+_MUCH_BYTES = PIPE_BYTES // 4
+_LARGE_PIPES_MAX = 16
+# Rests end together, so that many units that write a little wake the pump no oftener than one.
+_RESTS_END_EVERY_NS = 10_000_000
+
+OnGrown = Callable[[str], object]
+
+
+class _Pace:
+    """When a stream is looked at next."""
+
+    __slots__ = ("has_large_pipe", "rest_ms", "stream", "was_full")
+
+    def __init__(self, stream: LogStream) -> None:
+        self.stream = stream
+        self.rest_ms = 0
+        self.was_full = False
+        self.has_large_pipe = False
+
+
+class LogPump:
+    """One per manager; methods are called on the manager's thread.
+
+    `on_grown(unit)` tells that a segment has new bytes. It is called on either thread and must not wait.
+    """
+
+    def __init__(self, log_directory: str) -> None:
+        self._log_directory = log_directory
+        self.on_grown: OnGrown | None = None
+        self._paces: dict[str, _Pace] = {}
+        self._by_fd: dict[int, _Pace] = {}
+        self._marks: dict[str, tuple[int, int]] = {}
+        self._resting: dict[_Pace, int] = {}  # until when, by the monotonic clock
+        self._large_pipes = 0
+        self._epoll = select.epoll()
+        self._stop_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(self._stop_fd, select.EPOLLIN)
+        self._join: Callable[[], None] | None = None
+
+    # Pipes
+
+    def open_pipe(self, unit: str) -> int:
+        """Make the unit's pipe and return its descriptor, for the keeper to hold as `log:<unit>`. One that is open is kept."""
+        if (known := self._paces.get(unit)) is not None:
+            return known.stream.fd
+        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            # Both ends in one descriptor. The child gets the pipe opened anew, so its own end blocks as it expects.
+            fd = os.open(f"/proc/self/fd/{reader}", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        finally:
+            os.close(reader)
+            os.close(writer)
+        self._add(unit, fd)
+        return fd
+
+    def adopt(self, unit: str, fd: int) -> None:
+        """Take over a pipe that the keeper held while there was no manager. Owns `fd` from now on."""
+        os.set_blocking(fd, False)
+        self._add(unit, fd)
+
+    def _add(self, unit: str, fd: int) -> None:
+        pace = _Pace(LogStream(unit, fd, self.directory_of(unit)))
+        self._paces[unit] = pace
+        self._by_fd[fd] = pace
+        # One shot: after each report the stream rests, and is asked for again when it has rested.
+        self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def close_pipe(self, unit: str) -> None:
+        """The unit is no more: move what is left and close."""
+        pace = self._paces.pop(unit, None)
+        if pace is not None:
+            self._drain_now(pace.stream)
+            self._by_fd.pop(pace.stream.fd, None)
+            self._marks.pop(unit, None)
+            # Closing alone would not do: the keeper holds the same open file, so the epoll would go on reporting it.
+            self._epoll.unregister(pace.stream.fd)
+            pace.stream.close()
+
+    # Questions and requests
+
+    def directory_of(self, unit: str) -> str:
+        if unit in ("", ".", "..") or "/" in unit or "\0" in unit:
+            raise ValueError(f"cannot keep a log for {unit!r}: that is no unit's name.")
+        return os.path.join(self._log_directory, unit)
+
+    def drain(self, unit: str) -> None:
+        """Everything the unit has written up to now is in its file when this returns, or is counted as lost."""
+        pace = self._paces.get(unit)
+        if pace is not None:
+            self._drain_now(pace.stream)
+
+    def mark(self, unit: str) -> None:
+        """What the unit writes from here on belongs to its new start (`position_of_start`)."""
+        pace = self._paces.get(unit)
+        if pace is not None:
+            self._drain_now(pace.stream)
+            self._marks[unit] = pace.stream.position()
+
+    def position_of_start(self, unit: str) -> tuple[int, int]:
+        """(sequence, offset) at the last `mark`, or the log's end if there was none."""
+        if (position := self._marks.get(unit)) is None:
+            pace = self._paces.get(unit)
+            return pace.stream.position() if pace is not None else (1, 0)
+        return position
+
+    def tail(self, unit: str, count: int) -> list[str]:
+        """The last `count` lines the unit wrote: decoded with replacement, terminal escapes neutralised."""
+        self.drain(unit)
+        return last_lines(self.directory_of(unit), count)
+
+    def lost_bytes(self, unit: str) -> int:
+        pace = self._paces.get(unit)
+        return pace.stream.lost_bytes if pace is not None else 0
+
+    def notes(self) -> list[str]:
+        """What a person should know about the logs, as sentences."""
+        found = []
+        for pace in list(self._paces.values()):
+            stream = pace.stream
+            if stream.trouble:
+                found.append(f"{stream.trouble}; {stream.lost_bytes} bytes were dropped so that the unit need not wait.")
+            if not stream.is_spliced:
+                found.append(f"The log of {stream.unit} is copied, not spliced: its file system refuses splice(2), a kill may lose a line.")
+        return found
+
+    def _drain_now(self, stream: LogStream) -> None:
+        # As much as there is now, and no more: a grandchild that never stops writing must not hold the manager.
+        if (waiting := stream.waiting_bytes()) and stream.drain(waiting) and self.on_grown is not None:
+            self.on_grown(stream.unit)
+
+    # The thread
+
+    def start(self) -> None:
+        """Begin to pump. Until then pipes fill, and their writers wait when they are full."""
+        if self._join is None:
+            from threading import Thread  # not needed before the first service is spawned
+
+            thread = Thread(target=self._run, name="log pump", daemon=True)
+            thread.start()
+            self._join = thread.join
+
+    def stop(self) -> None:
+        """Move what is there, end the thread and close everything; the keeper still holds the pipes."""
+        if self._join is not None:
+            os.eventfd_write(self._stop_fd, 1)
+            self._join()
+            self._join = None
+        for unit in list(self._paces):
+            self.close_pipe(unit)
+        self._epoll.close()
+        os.close(self._stop_fd)
+
+    def _run(self) -> None:
+        while True:
+            for fd, _ in self._epoll.poll(self._time_to_rest_s()):
+                if fd == self._stop_fd:
+                    return
+                pace = self._by_fd.get(fd)
+                if pace is not None:
+                    self._serve(pace)
+            self._wake_rested()
+
+    def _serve(self, pace: _Pace) -> None:
+        moved = pace.stream.drain(_SHARE_BYTES)
+        if moved and self.on_grown is not None:
+            self.on_grown(pace.stream.unit)
+        if moved >= _MUCH_BYTES:
+            pace.rest_ms = 0
+            self._note_fullness(pace, moved)
+            self._ask_again(pace)
+            return
+        pace.was_full = False
+        pace.rest_ms = min(_REST_MAX_MS, max(_REST_MIN_MS, pace.rest_ms * 2))
+        until_ns = time.monotonic_ns() + pace.rest_ms * 1_000_000
+        self._resting[pace] = until_ns - until_ns % _RESTS_END_EVERY_NS
+
+    def _note_fullness(self, pace: _Pace, moved: int) -> None:
+        """A pipe found full twice in a row gets a larger one, while there are few of them."""
+        is_full = moved >= PIPE_BYTES
+        if is_full and pace.was_full and not pace.has_large_pipe and self._large_pipes < _LARGE_PIPES_MAX and pace.stream.enlarge():
+            pace.has_large_pipe = True
+            self._large_pipes += 1
+        pace.was_full = is_full
+
+    def _time_to_rest_s(self) -> float | None:
+        if not self._resting:
+            return None
+        return max(0, min(self._resting.values()) - time.monotonic_ns()) / 1e9
+
+    def _wake_rested(self) -> None:
+        now_ns = time.monotonic_ns()
+        for pace in [pace for pace, until_ns in self._resting.items() if until_ns <= now_ns]:
+            del self._resting[pace]
+            if pace.stream.waiting_bytes() == 0:
+                pace.rest_ms = 0  # silent: its next byte is moved at once
+            self._ask_again(pace)
+
+    def _ask_again(self, pace: _Pace) -> None:
+        if self._by_fd.get(pace.stream.fd) is pace:
+            try:
+                self._epoll.modify(pace.stream.fd, select.EPOLLIN | select.EPOLLONESHOT)
+            except OSError:
+                pass  # closed by the manager's thread a moment ago
