@@ -1,19 +1,15 @@
 """The manager's process: started, and started again. It decides how long to wait before, never whether.
 
 Back-off: the first death is answered at once, then 0.1 s doubling to 5 s; ten seconds of life make it forget. This module
-is imported before the first manager exists, so it imports nothing that manager would have to wait for: socketpair comes
-from `_socket` because `socket` (with selectors and enum) would delay every boot by milliseconds.
+is imported before the first manager exists, so it imports nothing that manager would have to wait for: `_socket` and
+not `socket`, which (with selectors and enum) would delay every boot by milliseconds; the same goes for typing.
 """
 
+import _socket
 import os
 import resource
 import sys
 import time
-from _socket import socketpair
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _socket import socket
 
 PACKAGE = "supervisor.daemon"
 ENVIRONMENT_VARIABLE = "SUPD_KEEPER_FDS"  # as in messages, which is not loaded yet when the first manager starts
@@ -22,8 +18,6 @@ FIRST_TABLE = b'{"remembered":{},"runs":{},"stored":[],"reaped":[],"starts":1,"k
 DELAY_FIRST_S = 0.1
 DELAY_MAX_S = 5.0
 GOOD_LIFE_S = 10.0
-
-_AF_UNIX, _SOCK_SEQPACKET, _SOCK_CLOEXEC = 1, 5, os.O_CLOEXEC  # <sys/socket.h>, the same on every Linux
 
 
 def command(arguments: list[str]) -> list[str]:
@@ -45,7 +39,7 @@ class Manager:
     def __init__(self, argv: list[str]) -> None:
         self._argv = argv
         self.pid = 0  # 0: there is none
-        self.link: socket | None = None
+        self.link: _socket.socket | None = None
         self.nofile = resource.getrlimit(resource.RLIMIT_NOFILE)  # as supd was started with
         self.starts = 0
         self._started_s = 0.0
@@ -62,7 +56,7 @@ class Manager:
             view = memoryview(table)
             while view:
                 view = view[os.write(table_fd, view) :]
-            ours, theirs = socketpair(_AF_UNIX, _SOCK_SEQPACKET | _SOCK_CLOEXEC)
+            ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
             try:
                 ours.setblocking(False)
                 pid = os.fork()

@@ -56,7 +56,8 @@ def _keep_only_needed_descriptors(child: Child) -> None:
     needed = {0, 1, 2, child.status_fd, *(child.stored[name] for name in names if name in child.stored)}
     first = 0
     for descriptor in sorted(needed):
-        os.closerange(first, descriptor)
+        if first < descriptor:  # an empty range that starts at 0 would be taken for all there are
+            os.closerange(first, descriptor)
         first = descriptor + 1
     os.closerange(first, HIGHEST_DESCRIPTOR)
 
@@ -126,7 +127,7 @@ def _set_limits(child: Child) -> None:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (child.nofile_soft, hard))
     for number, soft, hard in limits:
-        resource.setrlimit(number, (soft, hard))
+        resource.prlimit(0, number, (soft, hard))  # setrlimit would lose the errno: EPERM becomes a ValueError there
 
 
 def _set_nice(child: Child) -> None:
