@@ -193,7 +193,5 @@ def split_commands(line: str, expand: Callable[[str], str] = _no_specifiers, *, 
             raise CommandLineError("the prefix @ needs a word after the program: the name the program is to see")
         if unknown:
             warnings.append(f"the escape {unknown} is unknown and kept as it stands; write the backslash twice to mean one")
-        commands.append(
-            Command(simplified(program.path), tuple(argv), program.ignores_failure, program.is_verbatim, program.privilege)
-        )
+        commands.append(Command(simplified(program.path), tuple(argv), program.ignores_failure, program.is_verbatim, program.privilege))
     return SplitCommands(tuple(commands), tuple(warnings))

@@ -1,8 +1,9 @@
 """Reads an EnvironmentFile: text to pairs, exactly as systemd's load_env_file() (`systemd.exec(5)`, SEMANTICS 5.8).
 
-Unquoted values lose blanks at both ends; a backslash quotes the next character and joins lines; single quotes are verbatim; in double quotes
-only `\\" \\\\ \\` \\$` and backslash-newline are escapes; both may span lines. No variable is expanded and no shell is asked. Assignments whose
-name is not a valid variable name are dropped and reported. Imports nothing: the manager calls this before each exec.
+Unquoted values lose blanks at both ends; a backslash quotes the next character and joins lines; single quotes are verbatim; in
+double quotes only `\\" \\\\ \\` \\$` and backslash-newline are escapes; both may span lines. No variable is expanded and no shell is
+asked. Assignments whose name is not a valid variable name are dropped and reported.
+Imports nothing: the manager calls this before each exec.
 """
 
 _NEWLINES = "\n\r"

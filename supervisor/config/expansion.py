@@ -1,7 +1,7 @@
 """Replaces `$X`, `${X}` and `$$` in the words of a command, at each spawn, with the environment of that very process.
 
-The rules are those of `systemd.service(5)` ("COMMAND LINES") and of systemd's replace_env_argv(): a word that is `$X` as a whole is split at
-blanks into any number of words, none included; `${X}` inside a word is one piece, whatever it holds; `$$` is `$`; what is not set is empty;
+The rules are those of `systemd.service(5)` ("COMMAND LINES") and of systemd's replace_env_argv(): a word that is `$X` as a whole is
+split at blanks into any number of words, none included; `${X}` inside a word is one piece; `$$` is `$`; what is not set is empty;
 any other `$` stands for itself. No shell, no default values, no nesting. Imports nothing heavy: the manager calls this at every spawn.
 """
 

@@ -13,7 +13,7 @@ from supervisor.model.errors import UnitNameError
 
 _OS_RELEASE_KEYS = {"A": "IMAGE_VERSION", "B": "BUILD_ID", "M": "IMAGE_ID", "o": "ID", "w": "VERSION_ID", "W": "VARIANT_ID"}
 _FACTS = frozenset("abghGHlmqsTuUvV") | frozenset(_OS_RELEASE_KEYS)
-_KNOWN = "n N p P i I j J f y Y t S C L E T V h u U g G s H l q m b v a o w W A B M %".split(" ")
+_KNOWN = "nNpPiIjJfyYtSCLETVhuUgGsHlqmbvaowWABM%"
 
 
 class Specifiers:
