@@ -1,0 +1,148 @@
+"""logs: what units wrote. Bytes go through unchanged, except on a terminal, where they may not act (unless --raw)."""
+
+import os
+import sys
+
+from supervisor.cli.arguments import UsageError
+from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
+from supervisor.client.errors import ApiError
+from supervisor.client.follow import ALL, LocalTail, RemoteTail
+from supervisor.client.terminal import neutralise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from re import Pattern
+
+LINES = 1000
+LINES_FOLLOWING = 10
+
+
+def logs(session: Session) -> int:
+    arguments = session.arguments
+    follows = arguments.has("follow")
+    count = _count(arguments.text("lines", str(LINES_FOLLOWING if follows else LINES)))
+    pattern = _pattern(arguments.text("grep"))
+    arguments.operands = [*arguments.operands, *arguments.many("unit")]
+    status, sources = _sources(session)
+    is_exact = arguments.text("output", "short") == "cat" and pattern is None and not (session.out.is_terminal and not arguments.has("raw"))
+    for source in sources:
+        _show_past(source, count, pattern, is_exact)
+    sys.stdout.buffer.flush()
+    if follows and sources:
+        _follow(session, sources, pattern, is_exact)
+    return status
+
+
+class _Source:
+    """One unit's tail and what of its last line has come so far."""
+
+    def __init__(self, tail: LocalTail | RemoteTail, show: "Callable[[bytes], None]") -> None:
+        self.tail = tail
+        self.show = show
+        self.unfinished = b""
+
+    def whole_lines(self, piece: bytes) -> list[bytes]:
+        """The lines that are complete with this piece, without line ends."""
+        *lines, self.unfinished = (self.unfinished + piece).split(b"\n")
+        return lines
+
+
+def _sources(session: Session) -> tuple[int, list[_Source]]:
+    arguments = session.arguments
+    status, sources = OK, []
+    names = session.names(or_all=True)
+    prefixes = len(names) > 1 and arguments.text("output", "short") == "short"
+    width = max([len(name) for name in names], default=0)
+    for name in names:
+        try:
+            directory = str(session.client.log(name, 0)["directory"])
+        except ApiError as error:
+            session.refused(f"show the log of {name}", error)
+            status = NO_SUCH_UNIT
+            continue
+        prefix = f"{session.out.paint(name.ljust(width), 'bold')} | ".encode() if prefixes else b""
+        neutral = session.out.is_terminal and not arguments.has("raw")
+        sources.append(_Source(_tail(session, name, directory), _printer(prefix, neutral)))
+    return status, sources
+
+
+def _tail(session: Session, name: str, directory: str) -> LocalTail | RemoteTail:
+    """The files themselves when the daemon is our own and lets us; a path sent by a daemon of another uid is never opened."""
+    if session.client.peer_uid == os.geteuid() and os.path.isabs(directory):
+        nearest = directory if os.path.isdir(directory) else os.path.dirname(directory)
+        if os.access(nearest, os.R_OK | os.X_OK):
+            return LocalTail(directory)
+    return RemoteTail(session.client, name)
+
+
+def _printer(prefix: bytes, neutral: bool) -> "Callable[[bytes], None]":
+    write = sys.stdout.buffer.write
+
+    def show(line: bytes) -> None:
+        if neutral:
+            line = neutralise(line.removesuffix(b"\r").decode("utf-8", "replace")).encode()
+        write(prefix + line + b"\n")
+
+    return show
+
+
+def _show_past(source: _Source, count: int, pattern: "Pattern[bytes] | None", is_exact: bool) -> None:
+    if is_exact:
+        for piece in source.tail.last(count):
+            sys.stdout.buffer.write(piece)
+        return
+    if pattern is None:
+        for piece in source.tail.last(count):
+            for line in source.whole_lines(piece):
+                source.show(line)
+    else:
+        from collections import deque
+
+        found: deque[bytes] = deque(maxlen=min(count, sys.maxsize))
+        for piece in source.tail.last(ALL):
+            found.extend(line for line in source.whole_lines(piece) if pattern.search(line))
+        for line in found:
+            source.show(line)
+
+
+def _follow(session: Session, sources: list[_Source], pattern: "Pattern[bytes] | None", is_exact: bool) -> None:
+    """For ever: print what came, then sleep until a watched file or directory changes."""
+    from supervisor.client.inotify import Watch
+
+    watch = Watch()
+    pauses = [source.tail.pause_s for source in sources if source.tail.pause_s is not None]
+    while True:
+        for source in sources:
+            for path in source.tail.watched_paths():
+                watch.add(path)  # before the look, so that no change falls between look and sleep
+            for piece in source.tail.more():
+                if is_exact:
+                    sys.stdout.buffer.write(piece)
+                    continue
+                for line in source.whole_lines(piece):
+                    if pattern is None or pattern.search(line):
+                        source.show(line)
+            for path in source.tail.watched_paths():
+                watch.add(path)
+        sys.stdout.buffer.flush()
+        watch.wait(min(pauses) if pauses else None)
+
+
+def _count(text: str) -> int:
+    if text == "all":
+        return ALL
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    raise UsageError(f"--lines needs a number or \"all\", not {text!r}")
+
+
+def _pattern(text: str) -> "Pattern[bytes] | None":
+    if not text:
+        return None
+    import re
+
+    try:
+        return re.compile(text.encode())
+    except re.error as error:
+        raise UsageError(f"--grep: {text!r} is not a regular expression: {error}") from None

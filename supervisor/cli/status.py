@@ -1,0 +1,223 @@
+"""status, show, is-active, is-failed, is-enabled: what is, asked most often by people and by scripts (the fast path)."""
+
+import time
+
+from supervisor.cli.screen import ago, exit_text, moment, size, span
+from supervisor.cli.session import FAILED, NO_SUCH_UNIT, NOT_ACTIVE, OK, Session
+from supervisor.client.errors import ApiError
+from supervisor.client.terminal import neutralise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Json = dict[str, Any]
+
+LOG_LINES = 10
+UP = ("active", "reloading")
+# unit_file states for which `is-enabled` succeeds (systemctl(1), is-enabled).
+STARTS_AT_BOOT = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+
+
+def status(session: Session) -> int:
+    if not session.arguments.operands and not session.arguments.many("state"):
+        return _overview(session)
+    code, shown = OK, []
+    names = session.names()
+    for index, name in enumerate(names):
+        try:
+            unit = session.client.show(name)
+        except ApiError as error:
+            if error.code != "no-such-unit":
+                raise
+            session.complain(f"there is no unit {name}; supctl list shows every unit")
+            code = NO_SUCH_UNIT
+            continue
+        shown.append(unit)
+        if not session.arguments.is_json:
+            if index:
+                session.out.write("")
+            _block(session, unit)
+        if unit["load_state"] == "not-found":
+            code = NO_SUCH_UNIT
+        elif unit["active_state"] in ("inactive", "failed") and code == OK:
+            code = NOT_ACTIVE
+    if session.arguments.is_json:
+        session.print_json(shown[0] if len(names) == 1 and shown else shown)
+    return code
+
+
+def _block(session: Session, unit: "Json") -> None:
+    """One unit, as systemctl lays it out."""
+    out, name = session.out, str(unit["id"])
+    description = f" - {neutralise(unit['description'])}" if unit.get("description") else ""
+    out.write(f"{out.symbol(unit['active_state'], unit['load_state'])} {name}{description}")
+    path = unit.get("fragment_path") or ""
+    enabled = "; ".join(part for part in (path, str(unit.get("enabled") or "")) if part)
+    rows = [("Loaded", f"{unit['load_state']}" + (f" ({enabled})" if enabled else ""))]
+    rows.append(("Active", _active(session, unit)))
+    if unit.get("job"):
+        rows.append(("Job", _job(unit["job"])))
+    ended = exit_text(unit)
+    if unit.get("result") not in (None, "success") or (ended and not unit["main_pid"]):
+        rows.append(("Result", str(unit.get("result")) + (f" ({ended})" if ended else "")))
+    if unit.get("n_restarts"):
+        rows.append(("Restarts", str(unit["n_restarts"])))
+    if unit.get("main_pid"):
+        rows.append(("Main PID", str(unit["main_pid"])))
+    if unit.get("control_pid"):
+        rows.append(("Control PID", str(unit["control_pid"])))
+    others = [pid for pid in unit.get("pids") or [] if pid not in (unit.get("main_pid"), unit.get("control_pid"))]
+    if others:
+        rows.append(("Others", " ".join(map(str, others[:20])) + (f" and {len(others) - 20} more" if len(others) > 20 else "")))
+    if unit.get("status_text"):
+        rows.append(("Status", f'"{neutralise(unit["status_text"])}"'))
+    if unit.get("memory_current_bytes") is not None:
+        rows.append(("Memory", size(unit["memory_current_bytes"])))
+    if unit.get("cpu_usage_nsec") is not None:
+        rows.append(("CPU", span(unit["cpu_usage_nsec"] / 1e9)))
+    if unit.get("needs_restart"):
+        rows.append(("Note", out.paint(f"the unit file has changed; supctl restart {name} makes it effective", "yellow")))
+    why = session.client.why(name)
+    if why["because"]:
+        rows.append(("Why", neutralise(str(why["because"][0]["text"]))))
+    if why["next"]:
+        rows.append(("Next", _next(why["next"])))
+    out.write(*[f"{label:>12}: {text}" for label, text in rows])
+    count = session.arguments.number("lines", LOG_LINES)
+    lines = session.client.log(name, count)["lines"] if count else []
+    if lines:
+        out.write("", *lines)
+
+
+def _active(session: Session, unit: "Json") -> str:
+    text = session.out.state(unit["active_state"], unit["sub_state"])
+    since_s = unit.get("active_enter_time_s") if unit["active_state"] in UP else unit.get("inactive_enter_time_s")
+    if unit["active_state"] not in (*UP, "inactive", "failed"):
+        since_s = unit.get("state_change_time_s")
+    return text + (f" since {moment(since_s)}; {ago(since_s, time.time())}" if since_s else "")
+
+
+def _job(job: "Any") -> str:
+    return f"{job.get('id')} {job.get('type')} ({job.get('state')})" if isinstance(job, dict) else str(job)
+
+
+def _next(coming: "Json") -> str:
+    return str(coming["what"]) + (f", {ago(coming['time_s'], time.time())}" if coming.get("time_s") else "")
+
+
+def _overview(session: Session) -> int:
+    """supd itself. Exit status as systemctl's: 0 while it answers."""
+    whole = session.client.status()
+    if session.arguments.is_json:
+        session.print_json(whole)
+        return OK
+    out = session.out
+    counts = whole.get("units") or {}
+    failed = [str(unit["id"]) for unit in session.client.units(states=["failed"])] if counts.get("failed") else []
+    errors = whole.get("load_errors") or []
+    state = "degraded" if failed or errors else "running"
+    out.write(f"{out.symbol('failed' if state == 'degraded' else 'active')} supd {whole['version']} - {whole.get('mode', '')} instance")
+    jobs = whole.get("jobs") or 0
+    rows = [
+        ("State", out.paint(state, "red" if state == "degraded" else "green")),
+        ("Since", f"{moment(whole['started_time_s'])}; {ago(whole['started_time_s'], time.time())}"),
+        ("Units", ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"),
+        ("Jobs", f"{jobs if isinstance(jobs, int) else len(jobs)} queued"),
+        ("Failed", out.paint(", ".join(failed), "red") if failed else "none"),
+        ("Keeper PID", str(whole["keeper_pid"])),
+        ("Manager PID", str(whole["manager_pid"])),
+        ("Tracking", str(whole.get("tracking", "unknown"))),
+        ("Units from", ", ".join(whole.get("units_directories") or [])),
+        ("State in", str(whole.get("state_directory", ""))),
+    ]
+    out.write(*[f"{label:>12}: {text}" for label, text in rows])
+    for error in errors:
+        out.write(f"  load error: {error_line(error)}")
+    for note in whole.get("notes") or []:
+        out.write(f"  note: {note}")
+    return OK
+
+
+def error_line(error: "Any") -> str:
+    """ "web.toml:12: service.restart: expected ..., got ... (did you mean ...?)" """
+    if not isinstance(error, dict):
+        return neutralise(str(error))
+    place = f"{error.get('file', '')}:{error['line']}" if error.get("line") else str(error.get("file", ""))
+    key = f"{error['key']}: " if error.get("key") else ""
+    hint = f" ({error['hint']})" if error.get("hint") else ""
+    return neutralise(f"{place}: {key}{error.get('message', '')}{hint}")
+
+
+def show(session: Session) -> int:
+    arguments = session.arguments
+    names, wanted = session.names(), arguments.many("property")
+    if arguments.is_json and not wanted and len(names) == 1:
+        session.out.write(session.client.show_raw(names[0]).decode().rstrip("\n"))
+        return OK
+    shown = [session.client.show(name) for name in names]
+    if wanted:
+        shown = [{key: unit[key] for key in wanted if key in unit} for unit in shown]
+    if arguments.is_json:
+        session.print_json(shown[0] if len(names) == 1 else shown)
+        return OK
+    for index, unit in enumerate(shown):
+        if index:
+            session.out.write("")
+        session.out.write(*[_text(value) if arguments.has("value") else f"{key}={_text(value)}" for key, value in unit.items()])
+    return OK
+
+
+def _text(value: "Any") -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join([_text(item) for item in value])
+    if isinstance(value, dict):
+        return " ".join([f"{key}={_text(item)}" for key, item in value.items()])
+    return neutralise(str(value)).replace("\n", "\\n")
+
+
+def _states(session: Session, names: list[str]) -> "list[Json]":
+    """Each unit, or for an unknown one what systemctl takes it for."""
+    units = []
+    for name in names:
+        try:
+            units.append(session.client.show(name))
+        except ApiError as error:
+            if error.code != "no-such-unit":
+                raise
+            units.append({"id": name, "active_state": "inactive", "load_state": "not-found", "enabled": "not-found"})
+    return units
+
+
+def _answer(session: Session, words: list[str], is_yes: bool, is_unknown: bool, no: int) -> int:
+    if not session.arguments.has("quiet"):
+        session.out.write(*words)
+    return OK if is_yes else NO_SUCH_UNIT if is_unknown else no
+
+
+def is_active(session: Session) -> int:
+    units = _states(session, session.names())
+    words = [str(unit["active_state"]) for unit in units]
+    return _answer(session, words, any(word in UP for word in words), any(u["load_state"] == "not-found" for u in units), NOT_ACTIVE)
+
+
+def is_failed(session: Session) -> int:
+    if not session.arguments.operands and not session.arguments.many("state"):
+        has_failed = bool(session.client.units(states=["failed"]))
+        return _answer(session, ["degraded" if has_failed else "running"], has_failed, False, FAILED)
+    units = _states(session, session.names())
+    words = [str(unit["active_state"]) for unit in units]
+    return _answer(session, words, "failed" in words, any(unit["load_state"] == "not-found" for unit in units), FAILED)
+
+
+def is_enabled(session: Session) -> int:
+    units = _states(session, session.names())
+    words = [str(unit["enabled"]) for unit in units]
+    return _answer(session, words, any(word in STARTS_AT_BOOT for word in words), "not-found" in words, FAILED)
+
+
+RUN = {"status": status, "show": show, "is-active": is_active, "is-failed": is_failed, "is-enabled": is_enabled}

@@ -1,0 +1,156 @@
+"""THE table of supctl's verbs: names, arguments, flags and help. Parsing, `supctl help`, completion and man pages all come from it.
+
+Plain values only: the table is loaded by every supctl, also on the fast path.
+"""
+
+GROUPS = (
+    ("jobs", "Start and stop"),
+    ("look", "Look"),
+    ("logs", "Logs and events"),
+    ("units", "Unit files"),
+    ("supd", "supd itself"),
+)
+
+
+class Flag:
+    """One option. `value` is the name of its value ("" for a switch); `choices` are the only values allowed; `many`: may be repeated."""
+
+    __slots__ = ("choices", "help", "is_number", "many", "names", "value")
+
+    def __init__(
+        self, names: str, help: str, value: str = "", choices: tuple[str, ...] = (), many: bool = False, is_number: bool = False
+    ) -> None:
+        self.names = tuple(names.split())
+        self.help = help
+        self.value = value
+        self.choices = choices
+        self.many = many
+        self.is_number = is_number
+
+    @property
+    def key(self) -> str:
+        """The name its value is kept under: the longest, without dashes."""
+        return max(self.names, key=len).lstrip("-").replace("-", "_")
+
+
+class Verb:
+    """One verb. `least` and `most` bound the number of operands; `takes` says what they are ("unit", "file", "job", ""), for completion."""
+
+    __slots__ = ("aliases", "flags", "group", "help", "least", "most", "name", "operands", "summary", "takes")
+
+    def __init__(
+        self,
+        name: str,
+        group: str,
+        summary: str,
+        operands: str = "",
+        takes: str = "",
+        least: int = 0,
+        most: int | None = None,
+        flags: tuple[Flag, ...] = (),
+        help: str = "",
+        aliases: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.group = group
+        self.summary = summary
+        self.operands = operands
+        self.takes = takes
+        self.least = least
+        self.most = (None if operands else 0) if most is None else most
+        self.flags = flags
+        self.help = help
+        self.aliases = aliases
+
+
+JSON = Flag("--json", "print JSON, as the API gives it")
+GLOBAL = (
+    Flag("--socket", "the control socket to talk to, whoever listens there", "PATH"),
+    Flag("-h --help", "show this help"),
+)
+STATE = Flag("--state", "units in this active, sub or load state; may be repeated", "STATE", many=True)
+
+JOB_MODES = ("replace", "fail", "replace-irreversibly", "flush", "ignore-dependencies", "ignore-requirements")
+ENDED = "Exit status: 0 when every job is done, 1 when one failed, 5 for an unknown unit."
+SIGNALS = "a name (TERM, SIGTERM) or a number"
+
+_JOB_FLAGS = (
+    Flag("--no-block", "enqueue the jobs and do not wait for them"),
+    Flag("--job-mode", "what to do with jobs that are queued already", "MODE", JOB_MODES),
+    STATE,
+    JSON,
+)
+_WAIT = Flag("--wait", "wait until the units have ended again")
+_NOW = Flag("--now", "start (or stop) it too")
+_WAITING = "Waits for the jobs; Ctrl-C stops the waiting, not the jobs. On failure it prints the step, the reason and the last output.\n"
+
+_JOB_HELP = _WAITING + ENDED
+
+VERBS = (
+    Verb("start", "jobs", "Start units", "UNIT...", "unit", 0, None, (*_JOB_FLAGS, _WAIT), _JOB_HELP),
+    Verb("stop", "jobs", "Stop units", "UNIT...", "unit", 0, None, _JOB_FLAGS, _JOB_HELP),
+    Verb("restart", "jobs", "Stop and start units; start those that are down", "UNIT...", "unit", 0, None,
+         (*_JOB_FLAGS, _WAIT), _JOB_HELP),
+    Verb("try-restart", "jobs", "Restart units that are up, leave the others", "UNIT...", "unit", 0, None, _JOB_FLAGS, _JOB_HELP),
+    Verb("reload", "jobs", "Ask units to read their configuration again", "UNIT...", "unit", 0, None, _JOB_FLAGS, _JOB_HELP),
+    Verb("reload-or-restart", "jobs", "Reload units that can, restart the others", "UNIT...", "unit", 0, None, _JOB_FLAGS, _JOB_HELP),
+    Verb("isolate", "jobs", "Start one unit and stop every other", "UNIT", "unit", 1, 1, (_JOB_FLAGS[0], JSON),
+         "The unit needs allow_isolate = true."),
+    Verb("kill", "jobs", "Send a signal to the processes of units", "UNIT...", "unit", 0, None,
+         (Flag("-s --signal", f"the signal: {SIGNALS}; TERM if not given", "SIGNAL"),
+          Flag("--kill-whom", "which processes", "WHOM", ("all", "main", "control")), STATE)),
+    Verb("reset-failed", "jobs", "Forget failures, restart counters and start limits", "[UNIT...]", "unit", 0, None, (STATE,),
+         "Without a unit: of all."),
+    Verb("scale", "jobs", "Run this many instances of a template", "TEMPLATE N", "template", 2, 2, (JSON,),
+         "supctl scale worker 8 makes worker@1 to worker@8 run, and stops every one beyond."),
+    Verb("list-jobs", "jobs", "Show queued jobs and what they wait for", "", "", flags=(JSON,)),
+    Verb("cancel", "jobs", "Cancel queued jobs", "JOB...", "job", 1, None),
+    Verb("status", "look", "Show the state of units, or of everything", "[UNIT...]", "unit", 0, None,
+         (Flag("-n --lines", "how many log lines to show", "N", is_number=True), STATE, JSON),
+         "Without a unit: an overview. Exit status: 0 active, 3 not active, 4 no such unit."),
+    Verb("list", "look", "List units in a table", "[PATTERN...]", "unit", 0, None, (STATE, JSON), aliases=("list-units",)),
+    Verb("show", "look", "Show every property of units", "UNIT...", "unit", 0, None,
+         (Flag("-p --property", "only this property; may be repeated", "NAME", many=True),
+          Flag("--value", "print values without names"), STATE, JSON)),
+    Verb("tree", "look", "Show dependencies with their states", "[UNIT...]", "unit", 0, None,
+         (Flag("--reverse", "what depends on it instead"), JSON), aliases=("list-dependencies",)),
+    Verb("why", "look", "Explain why a unit is in its state, and what comes next", "UNIT...", "unit", 1, None, (JSON,)),
+    Verb("top", "look", "Show CPU and memory of units, refreshed", "[PATTERN...]", "unit", 0, None,
+         (Flag("-n --iterations", "how many times, then end", "N", is_number=True),
+          Flag("-d --delay", "seconds between two looks (2)", "SECONDS", is_number=True), JSON)),
+    Verb("is-active", "look", "Say whether units are active", "UNIT...", "unit", 0, None, (Flag("-q --quiet", "print nothing"), STATE),
+         "Exit status: 0 when one is, 3 when none is, 4 when there is no such unit."),
+    Verb("is-failed", "look", "Say whether units have failed", "[UNIT...]", "unit", 0, None, (Flag("-q --quiet", "print nothing"), STATE),
+         "Exit status: 0 when one has, 1 when none has, 4 when there is no such unit."),
+    Verb("is-enabled", "look", "Say whether units start at boot", "UNIT...", "unit", 1, None, (Flag("-q --quiet", "print nothing"),),
+         "Exit status: 0 when one does, 1 when none does, 4 when there is no such unit."),
+    Verb("wait", "look", "Wait until units are in a state", "UNIT...", "unit", 1, None,
+         (Flag("--for", "the state to wait for (active)", "STATE", ("active", "inactive", "failed")),
+          Flag("--timeout", "give up after this time, as in \"1min 30s\"", "SPAN")),
+         "Exit status: 0 when all are, 1 when one failed instead, 124 when the time was over first."),
+    Verb("logs", "logs", "Show what units wrote", "[UNIT...]", "unit", 0, None,
+         (Flag("-u --unit", "a unit; may be repeated", "UNIT", many=True), Flag("-f --follow", "go on as lines come"),
+          Flag("-n --lines", "how many of the last lines (10 with -f, otherwise 1000; \"all\")", "N"),
+          Flag("-o --output", "one line each, or the bytes as they are", "FORM", ("short", "cat")),
+          Flag("-g --grep", "only lines that this regular expression matches", "PATTERN"),
+          Flag("--raw", "do not neutralise escape sequences on a terminal")),
+         "Several units: each line begins with its unit's name. -o cat into a file or pipe is byte-exact."),
+    Verb("events", "logs", "Show what happened", "", "", flags=(
+        Flag("-f --follow", "go on as it happens"),
+        Flag("-n --lines", "how many of the last events (100; 10 with -f)", "N", is_number=True), JSON)),
+    Verb("cat", "units", "Show unit files", "UNIT...", "unit", 1, None, (Flag("--origins", "show where each value comes from"), JSON)),
+    Verb("edit", "units", "Edit a unit's file, checked before it is kept", "UNIT", "unit", 1, 1, help="Uses $VISUAL, $EDITOR or vi."),
+    Verb("enable", "units", "Start units at boot", "UNIT...", "unit", 1, None, (_NOW,)),
+    Verb("disable", "units", "Do not start units at boot", "UNIT...", "unit", 1, None, (_NOW,)),
+    Verb("mask", "units", "Make it impossible to start units", "UNIT...", "unit", 1, None, (_NOW,)),
+    Verb("unmask", "units", "Make masked units usable again", "UNIT...", "unit", 1, None),
+    Verb("reload-units", "units", "Read the unit files again; nothing is restarted", "", "", flags=(JSON,), aliases=("daemon-reload",)),
+    Verb("verify", "units", "Check unit files without a daemon", "[FILE...]", "file", 0, None,
+         (Flag("--timespan", "check and normalise a time span", "SPAN"), Flag("--calendar", "check a calendar expression", "EXPR"), JSON),
+         "Without a file: every unit file of the directory that supd would use. Exit status: 0 without errors, 1 with errors."),
+    Verb("shutdown", "supd", "Stop everything in order, then end supd", "", ""),
+    Verb("version", "supd", "Show the versions of supctl and supd", "", "", flags=(JSON,)),
+    Verb("help", "supd", "Show help for a verb", "[VERB]", "verb", 0, 1),
+)  # fmt: skip
+
+BY_NAME = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}

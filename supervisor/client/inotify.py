@@ -1,0 +1,53 @@
+"""inotify(7) by ctypes: wake up when a file grows or a directory gets an entry. Only what following a log needs."""
+
+import ctypes
+import os
+import select
+
+_IN_MODIFY = 0x00000002
+_IN_ATTRIB = 0x00000004
+_IN_MOVED_TO = 0x00000080
+_IN_CREATE = 0x00000100
+_IN_NONBLOCK = os.O_NONBLOCK
+_IN_CLOEXEC = os.O_CLOEXEC
+
+WATCHED = _IN_MODIFY | _IN_ATTRIB | _IN_MOVED_TO | _IN_CREATE
+
+# Before Linux 6.5 a splice(2) into a file, which is how supd writes logs, raised no event.
+_SILENT_SPLICE_S = 0.25
+
+
+class Watch:
+    """Wakes on any change of the watched paths. `wait` may return early or for nothing; the caller looks for himself."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
+        if self._descriptor < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"cannot watch the log: inotify_init1: {os.strerror(number)}")
+        self._limit_s = None if _kernel() >= (6, 5) else _SILENT_SPLICE_S
+
+    def add(self, path: str) -> bool:
+        """Watch a path (again: no harm); False when it is not there or may not be watched."""
+        return bool(self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), WATCHED) >= 0)
+
+    def wait(self, limit_s: float | None = None) -> None:
+        """Until something changed, at most `limit_s`."""
+        limits = [limit for limit in (limit_s, self._limit_s) if limit is not None]
+        readable, _, _ = select.select([self._descriptor], [], [], min(limits) if limits else None)
+        if readable:
+            try:
+                while len(os.read(self._descriptor, 65536)) >= 65536 - 4096:
+                    pass
+            except BlockingIOError:
+                pass  # all is read
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _kernel() -> tuple[int, int]:
+    major, minor, *_ = (*os.uname().release.split("."), "0", "0")
+    digits = "".join(character for character in minor if character.isdigit())
+    return int(major), int(digits or 0)
