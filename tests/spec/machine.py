@@ -2,7 +2,7 @@
 
 Laws:
 - Nothing here asks the engine anything; a process acts by its script (`behaviour.Process`) and by the signals it gets, alone.
-- A run is spawned once: a second spawn of a known run raises `AssertionError`, as does a forget of a run that still lives.
+- A run is spawned once: a second spawn of a run raises `AssertionError`.
 - Two living processes never share a pid, and pids are never used again.
 """
 
@@ -34,6 +34,7 @@ class Run:
     has_execed: bool = False
     spawn_failed: tuple[str, int, int] | None = None
     exited: tuple[ExitCode, int, bool] | None = None
+    is_forgotten: bool = False
 
 
 @dataclass(slots=True)
@@ -74,10 +75,25 @@ class Machine:
         return self.runs[run]
 
     def forget(self, run: int) -> None:
-        entry = self.runs.pop(run, None)
-        if entry is not None:
-            is_over = entry.exited is not None or entry.spawn_failed is not None
-            assert is_over or not entry.pid, f"run {run} of {entry.unit} was forgotten while it lives"
+        """Drop the run's entry, or as soon as its process is gone: nothing more is reported of it."""
+        entry = self.runs.get(run)
+        if entry is None:
+            return
+        entry.is_forgotten = True
+        if entry.exited is not None or entry.pid not in self.living:
+            del self.runs[run]
+
+    def bury(self, process: Living, code: ExitCode, status: int) -> bool:
+        """The process is gone; whether there is anybody to tell."""
+        del self.living[process.pid]
+        if process.run is None:
+            self.reaped.append((process.unit, process.pid, code, status))
+            return True
+        entry = self.runs[process.run]
+        entry.exited = (code, status, process.script.oom_killed)
+        if entry.is_forgotten:
+            del self.runs[process.run]
+        return not entry.is_forgotten
 
     def remember(self, changed: dict[str, str]) -> None:
         """Store serialised states; an empty text forgets its key."""

@@ -34,7 +34,7 @@ class Shell:
         self.seed = seed
         self.now_us = BOOT_MONO_US
         self.machine = Machine()
-        self.engine = Engine(dict(self.units), seed=seed)
+        self.engine = Engine(dict(self.units), seed=seed, strict=True)
         self.scripts: dict[tuple[str, Phase], list[Process]] = {}
         self.conditions: dict[str, bool] = {}
         self.asserts: dict[str, bool] = {}
@@ -87,7 +87,7 @@ class Shell:
     def _turn(self, event: ev.Event) -> None:
         self._maybe_crash("before the event")
         self.history.append((self.now_us, event))
-        effects = self.engine.handle(event, ev.Instant(self.now_us, BOOT_WALL_US + self.now_us - BOOT_MONO_US))
+        effects = self._handle(event)
         self.engine.check_invariants()
         for observer in self.observers:
             observer(event, effects)
@@ -95,12 +95,21 @@ class Shell:
         self._commit()
         self._carry_out(effects)
 
+    def _instant(self) -> ev.Instant:
+        return ev.Instant(self.now_us, BOOT_WALL_US + self.now_us - BOOT_MONO_US)
+
     def _maybe_crash(self, point: str) -> None:
         if self.crash_point(point):
             raise ManagerCrashed(point)
 
     def _commit(self) -> None:
-        self.machine.remember(self.engine.take_changed())
+        self.machine.remember(self._take_changed())
+
+    def _handle(self, event: ev.Event) -> list[do.Effect]:
+        return self.engine.handle(event, self._instant())
+
+    def _take_changed(self) -> dict[str, str]:
+        return self.engine.take_changed()
 
     def crash(self) -> None:
         """Kill the manager and start it again: restore, replay the keeper's whole table, resume."""
@@ -111,7 +120,7 @@ class Shell:
         self._probes.clear()
         self._hunted.clear()
         armed, self.crash_point = self.crash_point, lambda _point: False
-        self.engine = Engine.restore(dict(self.units), dict(self.machine.remembered), seed=self.seed)
+        self.engine = Engine.restore(dict(self.units), dict(self.machine.remembered), seed=self.seed, strict=True)
         self._commit()
         for run in sorted(self.machine.runs):
             self._replay(run)
@@ -119,7 +128,7 @@ class Shell:
             self._turn(ev.AlienExited(unit, pid, code, status))
         for unit in sorted(self.machine.sockets):
             self._read_socket(unit)
-        effects = self.engine.resume()
+        effects = self.engine.resume(self._instant())
         self._commit()
         self._carry_out(effects)
         self.crash_point = armed
@@ -191,6 +200,10 @@ class Shell:
         self._sequence += 1
         heapq.heappush(self._due, (self.now_us + span_us, self._sequence, is_volatile, action))
 
+    def _report(self, action: Callable[[], None]) -> None:
+        """A report of the keeper: reports arrive in the order in which things happened."""
+        self._later(0, action, is_volatile=True)
+
     def _check(self, effect: do.CheckConditions) -> None:
         holds, asserts_hold = self.conditions.get(effect.unit, True), self.asserts.get(effect.unit, True)
         failed = "" if holds and asserts_hold else "path_exists=/nowhere"
@@ -232,11 +245,11 @@ class Shell:
         entry = self.machine.open_run(effect.run, effect.unit, phase)
         if script.spawn_fails and script.spawn_fails[0] == "fork":
             entry.spawn_failed = script.spawn_fails
-            self._later(0, lambda: self._report_spawn_failure(effect.run), is_volatile=True)
+            self._report(lambda: self._report_spawn_failure(effect.run))
             return
         process = self.machine.fork(effect.unit, effect.run, phase, script)
         entry.pid = process.pid
-        self._later(0, lambda: self._turn(ev.Forked(effect.unit, effect.run, process.pid)), is_volatile=True)
+        self._report(lambda: self._turn(ev.Forked(effect.unit, effect.run, process.pid)))
         self._later(script.exec_takes_us, lambda: self._exec(process), is_volatile=False)
         if effect.unit in self._hunted:
             self._strike(process, 9)
@@ -250,11 +263,13 @@ class Shell:
             del self.machine.living[process.pid]
             entry.spawn_failed = script.spawn_fails
             run = process.run
-            self._later(0, lambda: self._report_spawn_failure(run), is_volatile=True)
+            if entry.is_forgotten:
+                del self.machine.runs[run]
+            self._report(lambda: self._report_spawn_failure(run))
             self._look_for_emptiness(process.unit)
             return
         entry.has_execed = True
-        self._later(0, lambda: self._turn(ev.Execed(process.unit, process.run or 0)), is_volatile=True)
+        self._report(lambda: self._turn(ev.Execed(process.unit, process.run or 0)))
         self._live(process)
         for child in script.leaves:
             self._live(self.machine.fork(process.unit, None, process.phase, child))
@@ -272,15 +287,14 @@ class Shell:
             self._send(process.unit, process.pid, fields)
 
     def _die(self, process: Living, code: ExitCode, status: int) -> None:
-        if self.machine.living.pop(process.pid, None) is None:
+        if process.pid not in self.machine.living:
             return
-        if process.run is None:
-            self.machine.reaped.append((process.unit, process.pid, code, status))
-            self._later(0, lambda: self._report_alien(process.unit, process.pid, code, status), is_volatile=True)
-        else:
-            self.machine.runs[process.run].exited = (code, status, process.script.oom_killed)
-            run = process.run
-            self._later(0, lambda: self._report_exit(run), is_volatile=True)
+        is_told = self.machine.bury(process, code, status)
+        if is_told and process.run is None:
+            self._report(lambda: self._report_alien(process.unit, process.pid, code, status))
+        elif is_told:
+            run = process.run or 0
+            self._report(lambda: self._report_exit(run))
         self._later(0, lambda: self._look_for_emptiness(process.unit), is_volatile=True)
 
     # What the keeper and the kernel report ---------------------------------------------------------------------------
@@ -331,8 +345,13 @@ class Shell:
         left_behind = [p for p in self.machine.of_unit(effect.unit) if p.run is None]
         if left_behind and effect.unit not in self.main_pid_is_unknown:
             self._turn(ev.PidFileRead(effect.unit, effect.token, left_behind[0].pid))
-        else:
+        elif not effect.waits:
             self._turn(ev.PidFileRead(effect.unit, effect.token, 0, text="cannot read the PID file: it does not exist"))
+
+    def phase_of(self, run: int) -> Phase | None:
+        """Which phase a run was prepared for, if it waits to be spawned."""
+        prepared = self._prepared.get(run)
+        return prepared.phase if prepared else None
 
     # Signals and probes ----------------------------------------------------------------------------------------------
 
@@ -350,7 +369,7 @@ class Shell:
                 self._strike(process, 1)
             if effect.and_continue:
                 self._strike(process, 18)
-        if effect.is_repeated and effect.whom == "all":
+        if effect.is_repeated and effect.whom in ("all", "others"):
             self._hunted.add(effect.unit)
 
     def _strike(self, process: Living, signal: int) -> None:

@@ -66,4 +66,4 @@ def test_a_unit_that_vanishes_while_its_restart_waits_is_not_started_again() -> 
     world.load()
     world.advance(60 * SECOND)
     assert world.starts("a") == 1
-    assert world.engine.jobs() == []
+    assert world.engine.list_jobs() == []

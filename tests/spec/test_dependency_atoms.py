@@ -9,7 +9,7 @@ import pytest
 from supervisor.model.specification import Condition
 from supervisor.model.states import Phase
 from tests.spec.behaviour import SIGKILL, dies_by, exits, runs, says_ready
-from tests.spec.build import SECOND, target, unit
+from tests.spec.build import MS, SECOND, target, unit
 from tests.spec.world import World
 
 KINDS = ("wants", "requires", "requisite", "binds_to", "part_of", "upholds", "conflicts")
@@ -281,7 +281,20 @@ FIELDS = {
 REVERSE = {"StopPropagatedFrom": "propagates_stop_to", "ReloadPropagatedFrom": "propagates_reload_to"}
 
 # Rows in which we differ on purpose: (kind, order, event) to the reason.
-DIFFERENCES: dict[tuple[str, str | None, str], str] = {}
+_NEVER_AT_ONCE = (
+    "without an order systemd's outcome hangs on whether my start is over before the requisite is looked at; here a start takes a moment, "
+    "so a requisite that is down always fails it"
+)
+_STOPPED_BY_A_PERSON = "what a person stopped stays down, even for the unit that upholds it, until a person starts it again (intent)"
+DIFFERENCES: dict[tuple[str, str | None, str], str] = {
+    ("Requisite", None, "start a, stop a"): _NEVER_AT_ONCE,
+    ("Requisite", None, "start a (b fails to start)"): _NEVER_AT_ONCE,
+    ("Requisite", None, "b failed before, start a"): _NEVER_AT_ONCE,
+    ("Requisite", None, "start a (b condition false)"): _NEVER_AT_ONCE,
+    ("Requisite", None, "start a, b exits 0"): _NEVER_AT_ONCE,
+    ("Upholds", None, "start a, stop b"): _STOPPED_BY_A_PERSON,
+    ("Upholds", "After", "start a, stop b"): _STOPPED_BY_A_PERSON,
+}
 
 
 def _recorded_world(row: dict[str, Any]) -> World:
@@ -302,7 +315,7 @@ def _recorded_world(row: dict[str, Any]) -> World:
     world = World(*units)
     world.conditions["b"] = "condition false" not in event
     if "b fails to start" in event or "b failed before" in event:
-        world.behave("b", exits(1), phase=Phase.START_PRE)
+        world.behave("b", exits(1, after_us=MS), phase=Phase.START_PRE)
     if "b exits 0" in event:
         world.behave("b", exits(0, after_us=SECOND))
     if "b killed" in event:
@@ -322,25 +335,25 @@ SCENES = [row for row in RECORDED if "commands" in row]
 
 @pytest.mark.parametrize("row", SCENES, ids=[f"{i}: {r['kind']}, {r['order']}: {r['event']}" for i, r in enumerate(SCENES)])
 def test_a_recorded_row_of_systemd_252_holds(row: dict[str, Any]) -> None:
-    if (row["kind"], row["order"], row["event"]) in DIFFERENCES:
-        return
     world = _recorded_world(row)
+    differs = (row["kind"], row["order"], row["event"]) in DIFFERENCES
+    same = True
     for line, status, _text in row["commands"]:
         verb, name = line.split()
         answer = world.request(verb, name)
-        world.settle()
+        world.advance(10 * MS)
         succeeded = not answer.code and (answer.job == 0 or world.job_result(answer) == "done")
-        assert (line, succeeded) == (line, status == 0)
+        same = same and succeeded == (status == 0)
+        assert differs or (line, succeeded) == (line, status == 0)
     world.advance(5 * SECOND)
     for name in ("a", "b"):
         expected = row[name]
         if name in world.units:
-            assert (name, world.active(name), world.result(name), _log(world, name)) == (
-                name,
-                expected["state"],
-                expected["result"],
-                expected["log"],
-            )
+            seen = (world.active(name), world.result(name), _log(world, name))
+            wanted = (expected["state"], expected["result"], expected["log"])
+            same = same and seen == wanted
+            assert differs or (name, *seen) == (name, *wanted)
+    assert same != differs, "a row that is listed as a difference does not differ"
 
 
 HOOKS = [row for row in RECORDED if "commands" not in row]

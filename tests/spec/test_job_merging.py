@@ -247,7 +247,7 @@ def test_a_transaction_is_all_or_nothing() -> None:
     world = World(unit("a", requires=["b", "missing"]), unit("b"))
     answer = world.start("a")
     assert answer.code == "no-such-unit"
-    assert world.engine.jobs() == []
+    assert world.engine.list_jobs() == []
     assert world.starts("b") == 0
 
 
@@ -294,13 +294,13 @@ def test_a_cycle_in_which_every_job_matters_is_refused() -> None:
     world = World(unit("a", requires=["b"], after=["b"]), unit("b", requires=["a"], after=["a"]))
     answer = world.start("a")
     assert answer.code == "cyclic"
-    assert world.engine.jobs() == []
+    assert world.engine.list_jobs() == []
 
 
 def test_a_contradiction_that_matters_is_refused() -> None:
     world = World(unit("a", requires=["b", "c"]), unit("b", conflicts=["c"]), unit("c"))
     assert world.start("a").code == "contradictory"
-    assert world.engine.jobs() == []
+    assert world.engine.list_jobs() == []
 
 
 def test_a_contradiction_that_does_not_matter_is_resolved() -> None:

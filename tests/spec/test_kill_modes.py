@@ -225,10 +225,10 @@ def test_processes_left_after_exec_stop_post_get_the_final_signals() -> None:
 # supctl kill -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("whom", "left"), [("main", {"child"}), ("all", set())])
+@pytest.mark.parametrize(("whom", "left"), [("main", {"main", "child"}), ("all", {"main"})])
 def test_kill_signals_whom_it_names(whom: str, left: set[str]) -> None:
-    world = World(_service(remain_after_exit=True))
-    world.behave("a", runs(leaves=(Process(),)))
+    world = World(_service())
+    world.behave("a", runs(survives=frozenset({SIGUSR1}), leaves=(Process(),)))
     world.start("a")
     assert world.kill("a", SIGUSR1, whom).code == ""
     assert _roles(world) == left

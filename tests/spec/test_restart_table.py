@@ -165,16 +165,18 @@ def test_a_stop_during_the_delay_cancels_the_restart() -> None:
     assert world.starts("a") == 1
 
 
-def test_a_start_during_the_delay_hurries_it_up() -> None:
+@pytest.mark.parametrize(("verb", "hurries"), [("start", False), ("restart", True)])
+def test_during_the_delay_a_start_waits_for_its_end_and_a_restart_hurries(verb: str, hurries: bool) -> None:
+    # systemd's service_start: "if a user does not want to wait for the holdoff time, the service should be restarted, not started".
     world = World(unit("a", restart="always", restart_us=10 * SECOND))
     world.behave("a", exits(1), runs())
     world.start("a")
     world.advance(SECOND)
-    answer = world.start("a")
-    assert world.sub("a") == "running"
+    answer = world.request(verb, "a")
+    assert (world.sub("a") == "running") == hurries
+    world.advance(10 * SECOND)
     assert world.job_result(answer) == "done"
-    world.advance(100 * SECOND)
-    assert world.starts("a") == 2
+    assert (world.sub("a"), world.starts("a")) == ("running", 2)
 
 
 def test_a_restart_keeps_its_count_and_gets_a_new_invocation_id() -> None:
@@ -211,8 +213,9 @@ def test_on_failure_fires_before_each_automatic_restart_unless_the_restart_is_di
     assert world.starts("alarm") == (1 if fires else 0)
 
 
-@pytest.mark.parametrize(("mode", "dependent_starts"), [("normal", 2), ("direct", 1)])
-def test_dependents_are_restarted_with_an_automatic_restart_unless_it_is_direct(mode: str, dependent_starts: int) -> None:
+@pytest.mark.parametrize("mode", ["normal", "direct"])
+def test_dependents_are_restarted_with_an_automatic_restart_in_either_mode(mode: str) -> None:
+    # service_enter_restart of systemd 256 asks for restart-dependencies in both; "direct" skips the failed state and its hooks only.
     world = World(
         unit("a", restart="always", restart_us=SECOND, restart_mode=mode),
         unit("b", requires=["a"], after=["a"]),
@@ -222,7 +225,7 @@ def test_dependents_are_restarted_with_an_automatic_restart_unless_it_is_direct(
     world.advance(10 * SECOND)
     assert world.sub("a") == "running"
     assert world.sub("b") == "running"
-    assert world.starts("b") == dependent_starts
+    assert world.starts("b") == 2
 
 
 def test_a_task_is_tried_max_attempts_times() -> None:
@@ -237,10 +240,6 @@ def test_a_task_is_tried_max_attempts_times() -> None:
 # What a real systemd 252 did ------------------------------------------------------------------------------------------
 
 RECORDED: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "restart-matrix.json").read_text())["cases"]
-
-# Rows in which we differ on purpose: (way, Restart=) to the reason. Empty: all of them are kept.
-DIFFERENCES: dict[tuple[str, str], str] = {}
-
 
 def _status_set(words: str) -> StatusSet:
     codes, names = [], []
@@ -319,8 +318,6 @@ def _main_process(line: str) -> Process:
 
 @pytest.mark.parametrize("row", RECORDED, ids=[f"{i}: {row['way']}, {row['Restart']}" for i, row in enumerate(RECORDED)])
 def test_a_recorded_row_of_systemd_252_holds(row: dict[str, Any]) -> None:
-    if (row["way"], row["Restart"]) in DIFFERENCES:
-        return
     specification, scripts = _translate(row)
     world = World(specification)
     world.conditions["a"] = row["way"] != "condition false"
@@ -334,7 +331,11 @@ def test_a_recorded_row_of_systemd_252_holds(row: dict[str, Any]) -> None:
     if row["way"] == "systemctl kill TERM":
         world.kill("a", SIGTERM)
     world.advance(4 * SECOND)
-    assert (world.active("a"), world.sub("a"), world.result("a")) == (row["state"], row["sub"], row["result"])
+    assert (world.active("a"), world.sub("a")) == (row["state"], row["sub"])
+    if row["way"] == "exec-condition exit 1":
+        assert world.result("a") == "exec-condition"  # systemd had unloaded the unit before it was asked
+    else:
+        assert world.result("a") == row["result"]
     assert (world.sub("a") == "auto-restart") == row["will_restart"]
     if row["start_rc"] is not None:
         assert (world.job_result(answer) == "done") == (row["start_rc"] == 0)
@@ -345,14 +346,10 @@ def test_a_recorded_row_of_systemd_252_holds(row: dict[str, Any]) -> None:
         )
 
 
-def test_every_difference_names_a_recorded_row() -> None:
-    assert set(DIFFERENCES) <= {(row["way"], row["Restart"]) for row in RECORDED}
-
-
 def test_the_abort_of_a_watchdog_is_not_taken_for_an_abort_of_its_own() -> None:
     world = World(unit("a", type="notify", watchdog_us=SECOND, restart="on-abort"))
     world.behave("a", says_ready())
     world.start("a")
     world.advance(2 * SECOND)
     assert world.state("a") == ("failed", "failed", "watchdog")
-    assert (SIGABRT, "main") in world.kills("a")
+    assert SIGABRT in [signal for signal, _ in world.kills("a")]

@@ -8,7 +8,7 @@ from tests.spec.build import MS, SECOND, unit
 from tests.spec.world import World
 
 # type -> what `a` needs before it is up, in the order in which this world gives it
-UP_AFTER = {"simple": "fork", "exec": "exec", "notify": "ready", "notify-reload": "ready", "idle": "fork"}
+UP_AFTER = {"simple": "fork", "exec": "exec", "notify": "ready", "notify-reload": "ready", "idle": "nothing"}
 
 
 @pytest.mark.parametrize("type_", UP_AFTER)
@@ -20,7 +20,7 @@ def test_a_service_is_up_at_the_step_of_its_type(type_: str) -> None:
     for _ in range(4):
         states.append(world.active("a"))
         world.advance(SECOND)
-    active_from = {"fork": 1, "exec": 2, "ready": 3}[UP_AFTER[type_]]
+    active_from = {"nothing": 0, "fork": 1, "exec": 2, "ready": 3}[UP_AFTER[type_]]
     assert states == ["activating"] * active_from + ["active"] * (4 - active_from)
     assert world.sub("a") == "running"
 
@@ -244,10 +244,12 @@ def test_a_reload_that_fails_leaves_the_service_running() -> None:
 def test_a_main_process_that_dies_during_a_reload_takes_the_service_along() -> None:
     world = World(unit("a", exec_reload="one"))
     world.behave("a", exits(1, after_us=SECOND))
-    world.behave("a", runs(), phase=Phase.RELOAD)
+    world.behave("a", exits(0, after_us=3 * SECOND), phase=Phase.RELOAD)
     world.start("a")
     world.reload("a")
-    world.advance(5 * SECOND)
+    world.advance(2 * SECOND)
+    assert world.active("a") == "reloading"  # the operation is waited for first
+    world.advance(SECOND)
     assert world.active("a") == "failed"
     assert world.processes("a") == []
 

@@ -126,6 +126,34 @@ class World(Shell):
         while (upcoming_us := self.next_moment()) is not None and upcoming_us <= end_us:
             self.advance(max(upcoming_us - self.now_us, 0))
 
+    # What may go unanswered when the manager dies on the way ----------------------------------------------------------
+
+    def ask(self, type_: JobType, unit: str, mode: JobMode) -> None:
+        """As `request`, for a client that does not insist on an answer."""
+        self._requests += 1
+        self.step(ev.JobRequested(self._requests, type_, unit, mode, by="a test"))
+        self.settle()
+
+    def ask_to_cancel(self, job: int) -> None:
+        self._requests += 1
+        self.step(ev.JobCancelRequested(self._requests, job, by="a test"))
+        self.settle()
+
+    def ask_to_kill(self, unit: str, signal: int, whom: str) -> None:
+        self._requests += 1
+        self.step(ev.KillRequested(self._requests, unit, signal, whom, by="a test"))
+        self.settle()
+
+    def send(self, unit: str, pid: int, fields: dict[str, str]) -> None:
+        """A datagram from any process."""
+        self._send(unit, pid, fields)
+        self.settle()
+
+    def strike(self, pid: int, signal: int) -> None:
+        """A signal from outside to any process."""
+        self._strike(self.machine.living[pid], signal)
+        self.settle()
+
     # What a test sees ------------------------------------------------------------------------------------------------
 
     def show(self, unit: str) -> dict[str, Any]:
@@ -151,7 +179,7 @@ class World(Shell):
 
     def job(self, unit: str) -> str | None:
         """The type of the job that is queued for the unit, or None."""
-        found = [str(job["type"]) for job in self.engine.jobs() if job["unit"] == unit]
+        found = [str(job["type"]) for job in self.engine.list_jobs() if job["unit"] == unit]
         return found[0] if found else None
 
     def starts(self, unit: str) -> int:

@@ -1,0 +1,51 @@
+"""Thousands of random worlds in virtual time (DESIGN, Simulation).
+
+`pytest tests/sim --sim-seed=N` plays world N alone; `--full` or `--full=COUNT` plays more of them.
+"""
+
+import pytest
+
+from tests.sim import cells
+from tests.sim.traffic import MIXES, play
+
+WORLDS = 900  # about 30 s on one core
+BATCH = 25
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seeds" not in metafunc.fixturenames:
+        return
+    one, count = metafunc.config.getoption("--sim-seed"), metafunc.config.getoption("--full")
+    if one is not None:
+        batches = [range(one, one + 1)]
+    else:
+        total = count or WORLDS
+        batches = [range(first, min(first + BATCH, total)) for first in range(0, total, BATCH)]
+    metafunc.parametrize("seeds", batches, ids=lambda seeds: f"worlds {seeds.start} to {seeds.stop - 1}")
+
+
+@pytest.fixture(scope="module")
+def visited() -> set[tuple[str, str]]:
+    return set()
+
+
+def test_in_every_world_all_laws_hold(seeds: range, visited: set[tuple[str, str]]) -> None:
+    for seed in seeds:
+        visited |= play(seed).cells
+
+
+def test_every_cell_of_the_life_cycle_table_was_visited(visited: set[tuple[str, str]], request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--sim-seed") is not None:
+        pytest.skip("one world alone does not visit every cell")
+    missing = cells.expected() - visited
+    assert not missing, f"{len(missing)} cells were never visited: {sorted(missing)}"
+
+
+def test_a_cell_that_is_listed_as_impossible_is_never_visited(visited: set[tuple[str, str]]) -> None:
+    assert not visited & set(cells.IMPOSSIBLE)
+    assert not {sub for sub, _ in visited} & {str(sub) for sub in cells.UNSEEN_STATES}
+
+
+def test_a_world_is_wholly_determined_by_its_seed() -> None:
+    for seed in range(len(MIXES)):
+        assert play(seed).history == play(seed).history
