@@ -50,12 +50,16 @@ def attribute(table: Mapping[int, Process], known: Known, read_marker: Callable[
 
 
 def owner(pid: int, read: Callable[[int], Process | None], known: Known, read_marker: Callable[[int], str]) -> str | None:
-    """The unit of one process, looking at no more than its ancestors."""
+    """The unit of one process, looking at no more than its ancestors and the leaders of its session and group."""
     table: dict[int, Process] = {}
     current = pid
     while current not in table and current not in known.protected and (process := read(current)) is not None:
         table[current] = process
         current = process.parent
+    if (judged := table.get(pid)) is not None:
+        for number in {judged.session, judged.group} - set(table):
+            if (leader := read(number)) is not None:
+                table[number] = leader
     return attribute(table, known, read_marker).get(pid)
 
 

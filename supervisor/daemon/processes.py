@@ -79,13 +79,17 @@ class Processes:
     # What happened to runs
 
     def cgroup_of(self, unit: str) -> str | None:
-        """The directory a new process of the unit joins before exec, made now; None in scan mode. OSError: it cannot be made."""
+        """The directory a new process of the unit joins before exec, made now; None in scan mode. OSError: it cannot be made.
+
+        To be called right before the run is handed to the keeper: signals that wait for a scan go out first, for they were not
+        meant for this run.
+        """
+        if any(effect.unit == unit for effect in self._pending):
+            self._flush()
         return self._cgroups.create(unit) if self._events is not None else None
 
     def note_started(self, unit: str, run: int, pid: int, start_time_ticks: int, invocation_id: str) -> None:
         """The keeper forked `pid` for this run. Harmless when repeated."""
-        if any(effect.unit == unit for effect in self._pending):
-            self._flush()  # what was asked before this run began must not reach it
         self._runs.start(unit, run, (pid, start_time_ticks), invocation_id)
 
     def note_exited(self, unit: str, run: int) -> None:
@@ -274,7 +278,9 @@ class Processes:
 
     def _flush(self) -> None:
         """One look at the system for everything that was asked for since the last turn."""
-        self._turn = None
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         pending, self._pending = self._pending, []
         if pending:
             self._signal(pending)
