@@ -181,7 +181,7 @@ def test_root_refuses_a_unit_directory_that_everybody_can_write(make_supd: Start
 _PRINT_ARGUMENTS = "import json, sys; print(json.dumps(sys.argv[1:]))"
 
 _WORDS = [
-    "; touch pwned", "&& touch pwned", "| touch pwned", "`touch pwned`", "$(touch pwned)", "$$(touch pwned)", "> pwned", "< /etc/passwd",
+    "; touch pwned", "&& touch pwned", "| touch pwned", "`touch pwned`", "x$(touch pwned)", "$$(touch pwned)", "> pwned", "< /etc/passwd",
     "*", "?", "[a-z]", "~", "{a,b}", "!!", "#", "two  words", "a\nb", "'", '"', "\\", "", "-c", "é\U0001f600",
 ]  # fmt: skip
 
@@ -194,7 +194,7 @@ def _task(words: list[str], unquoted: str = "", more: str = "") -> str:
         return f'"{escaped}"'
 
     line = " ".join([sys.executable, "-c", quoted(_PRINT_ARGUMENTS), *map(quoted, words), unquoted])
-    return f"[task]\nexec_start = {json.dumps(line)}\n{more}"
+    return f"[task]\nexec_start = {json.dumps(line, ensure_ascii=False)}\n{more}"
 
 
 def test_what_means_something_to_a_shell_arrives_as_it_stands(start_supd: StartSupd) -> None:
@@ -215,6 +215,14 @@ def test_a_variables_value_is_one_word_or_split_and_never_a_command(start_supd: 
 
 
 @pytest.mark.parametrize("instance", ["; touch pwned", "$(touch pwned)", "../../pwned", "a/b", "a b", "", "\x1b[31m", "'", "%n"])
+def test_a_word_that_begins_with_a_dollar_is_a_variable_whatever_follows(start_supd: StartSupd) -> None:
+    """As in systemd: there is no variable named "(touch pwned)", so the word stands for no words at all."""
+    supd = start_supd({"echo": _task(["a", "$(touch pwned)", "b"])})
+    supd.supctl("start", "echo")
+    assert json.loads(supd.log("echo")) == ["a", "b"]
+    assert not os.path.exists(supd.path("pwned"))
+
+
 def test_an_instance_name_from_the_command_line_is_refused_or_arrives_as_it_stands(start_supd: StartSupd, instance: str) -> None:
     supd = start_supd({"echo@": _task([], '"%i"')})
     said = supd.supctl("start", f"echo@{instance}", expect=None)
