@@ -30,8 +30,8 @@ from supervisor.keeper.stderr import say
 from supervisor.keeper.store import Store
 
 EX_CONFIG = 78  # <sysexits.h>: the manager cannot be started with these arguments, here
-PACKETS_PER_WAKEUP = 16  # then the children are looked after again
-RUNS_PER_REPORT = 16  # within a batch: the manager learns of its first forks while the last ones are made
+PACKETS_PER_WAKEUP = 16  # then signals and children are looked after again
+SPAWNS_PER_LOOK = 8  # within a batch: the manager learns of its first runs while the last ones are forked
 LEAVE_LIMIT_S = 10.0  # a manager that said it leaves has this long
 END_LIMIT_S = 10.0  # runs that were told to end without a manager have this long before SIGKILL
 UNHEARD_LIMIT_S = 5.0  # a living manager that has not read a request to stop for this long counts as absent
@@ -65,6 +65,7 @@ class Keeper:
         self._wake_fd, wake_write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
         self._catch_signals(wake_write_fd)
+        self._spawner = spawning.Spawner(manager.nofile[0])
         hard = self._manager.nofile[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
@@ -227,6 +228,11 @@ class Keeper:
         elif outcome is not False:
             self._table.add_fact(run, ["spawn_failed", run.run, *outcome])
 
+    def _look_at_status_pipes(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            if (run := self._status_pipes.get(descriptor)) is not None:
+                self._read_status(run)
+
     # What the manager asks for.
 
     def _spawn(self, request: dict[str, Any]) -> None:
@@ -237,7 +243,7 @@ class Keeper:
             return
         run = self._table.runs[number] = Run(number, request["unit"], request["phase"])
         try:
-            pid, status_fd = spawning.spawn(request, self._store.descriptors, self._manager.nofile[0])
+            pid, status_fd = self._spawner.spawn(request, self._store.descriptors)
         except OSError as error:
             failure = [spawning.FORK_FAILED_STEP, error.errno, spawning.FORK_FAILED_STATUS]
             self._table.add_fact(run, ["spawn_failed", number, *failure])
@@ -282,7 +288,8 @@ class Keeper:
                 self._ops[name](*arguments)
             except Exception as error:  # whatever an op meets, the others of its batch are carried out and the keeper lives
                 say(f"cannot carry out {name}: {error!r}")
-            if self._table.unsent_runs() >= RUNS_PER_REPORT:
+            if self._table.unsent_runs() >= SPAWNS_PER_LOOK:
+                self._look_at_status_pipes()
                 self._send_reports()
 
     # The link.

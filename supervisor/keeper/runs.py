@@ -140,6 +140,6 @@ class Table:
         self._strangers_sent = self._strangers_seen
         return {
             "remembered": self.remembered,
-            "runs": {number: run.listing() for number, run in self.runs.items() if run.facts},
+            "runs": {number: run.listing() for number, run in self.runs.items() if run.facts and not run.is_forgotten},
             "reaped": list(self._strangers),
         }

@@ -18,26 +18,35 @@ FORK_FAILED_STATUS = 1
 HELD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
 
 
-def spawn(request: dict[str, Any], stored: dict[str, int], nofile_soft: int) -> tuple[int, int]:
-    """Fork a child on its way to exec. Returns its pid and the non-blocking read end of its status pipe.
+class Spawner:
+    """Forks children for a keeper whose own signal dispositions are settled: made after they are, and they stay."""
 
-    Raises OSError when there is no descriptor or no process to be had.
-    """
-    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+    def __init__(self, nofile_soft: int) -> None:
+        self._nofile_soft = nofile_soft
+        settable = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+        # Found once: to ask for all of them in every child would be a sixth of what a child costs.
+        self._changed_signals: list[int] = [number for number in settable if signal.getsignal(number) is not signal.SIG_DFL]
+
+    def spawn(self, request: dict[str, Any], stored: dict[str, int]) -> tuple[int, int]:
+        """Fork a child on its way to exec. Returns its pid and the non-blocking read end of its status pipe.
+
+        Raises OSError when there is no descriptor or no process to be had.
+        """
+        read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            pid = os.fork()
-            if pid == 0:
-                steps.become(steps.Child(request, stored, write_end, nofile_soft))
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    steps.become(steps.Child(request, stored, write_end, self._nofile_soft, self._changed_signals))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        except OSError:
+            os.close(read_end)
+            raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    except OSError:
-        os.close(read_end)
-        raise
-    finally:
-        os.close(write_end)
-    return pid, read_end
+            os.close(write_end)
+        return pid, read_end
 
 
 def outcome(status: bytes) -> tuple[str, int, int] | bool:

@@ -28,19 +28,18 @@ FAILURE_MARK = b"F"
 
 Request = dict[str, Any]
 
-_SETTABLE_SIGNALS = tuple(sorted(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
-
 
 class Child:
     """One child on its way to exec: the request, and the descriptors it gathers."""
 
-    __slots__ = ("nofile_soft", "request", "sources", "status_fd", "stored")
+    __slots__ = ("changed_signals", "nofile_soft", "request", "sources", "status_fd", "stored")
 
-    def __init__(self, request: Request, stored: dict[str, int], status_fd: int, nofile_soft: int) -> None:
+    def __init__(self, request: Request, stored: dict[str, int], status_fd: int, nofile_soft: int, changed_signals: list[int]) -> None:
         self.request = request
         self.stored = stored
         self.status_fd = status_fd
         self.nofile_soft = nofile_soft
+        self.changed_signals = changed_signals  # those whose disposition the keeper caught, ignored or inherited as ignored
         self.sources = [0, 1, 2]
 
 
@@ -67,7 +66,7 @@ def _own_session(child: Child) -> None:
 
 
 def _default_signals(child: Child) -> None:
-    for number in _SETTABLE_SIGNALS:
+    for number in child.changed_signals:
         signal.signal(number, signal.SIG_DFL)
     for number in child.request.get("ignored_signals") or ():
         signal.signal(number, signal.SIG_IGN)

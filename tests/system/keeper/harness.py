@@ -195,6 +195,14 @@ class Keeper:
         assert outcome[-1][0] == "exited", outcome
         return output.read_bytes()
 
+    def wait_reaped(self, run: int) -> None:
+        """Until the run's process is gone. Every turn is a round trip through the keeper's loop, which reaps."""
+        pid = self.manager.wait_report("forked", run)[2]
+        end_s = time.monotonic() + DEADLINE_S
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < end_s, f"run {run} was not reaped"
+            self.output_of("/bin/true")
+
     def leave(self, status: int = 0) -> int:
         """Let the manager say leave, and end; returns the keeper's exit status."""
         self.manager.send(["leave", status])

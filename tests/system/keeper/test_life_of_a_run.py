@@ -71,12 +71,13 @@ def test_a_run_forgotten_while_it_lives_goes_when_it_ends_and_is_not_reported(ke
     request = keeper.request("/bin/sleep", "1000")
     keeper.manager.send(["spawn", request])
     keeper.manager.wait_report("execed", request.run)
-    keeper.manager.send(["forget", request.run])
-    keeper.manager.send(["signal", request.run, signal.SIGKILL], ["spawn", keeper.request("/bin/true")])
-    keeper.manager.wait_outcome(request.run + 1)
+    keeper.manager.send(["forget", request.run], ["signal", request.run, signal.SIGKILL])
+    keeper.wait_reaped(request.run)
+    assert [report[0] for report in keeper.manager.of_run(request.run)] == ["forked", "execed"]
     keeper.manager.kill()
     assert str(request.run) not in keeper.next_manager().table["runs"]
-    assert [report[0] for report in keeper.managers[0].of_run(request.run)] == ["forked", "execed"]
+    keeper.manager.send(["spawn", request])
+    assert keeper.manager.wait_report("forked", request.run)[2] != keeper.managers[0].of_run(request.run)[0][2]
 
 
 def test_a_fork_that_fails_is_a_failed_spawn_without_a_process(start_keeper: Callable[..., Keeper], as_root: None) -> None:
