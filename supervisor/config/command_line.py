@@ -137,7 +137,8 @@ def _program(word: str, expand: Callable[[str], str], *, allows_relative: bool) 
         raise CommandLineError("the program's name contains control characters")
     if path.endswith("/"):
         raise CommandLineError(f'"{path}" is a directory, not a program')
-    if path in (".", "..") or ("/" in path and not path.startswith("/") and not allows_relative):
+    is_relative = "/" in path and not path.startswith("/")
+    if path in (".", "..") or (is_relative and (not allows_relative or path[0] in "-@:+!")):
         raise CommandLineError(f'"{path}" is neither a bare program name nor an absolute path')
     # "!!" lifts user and group only where the kernel has no ambient capabilities; every kernel since 4.3 has them.
     return _Program(path, "@" in seen, "-" in seen, ":" in seen, "" if privilege == "!!" else privilege)

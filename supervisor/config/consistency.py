@@ -10,7 +10,7 @@ from collections.abc import Callable
 from supervisor.config.problems import Problem, did_you_mean
 from supervisor.model.specification import Dependencies, Unit
 
-Where = Callable[[str, str], tuple[str, int]]  # (unit, kind of dependency) to file and line
+Where = Callable[[str, str, str], tuple[str, int, str]]  # (unit, kind of dependency, unit named) to file, line and key
 
 REQUIRING = ("requires", "requisite", "binds_to")
 MUST_EXIST = (*REQUIRING, "on_failure", "on_success")
@@ -56,20 +56,22 @@ def _references(
     for kind, named in targets(unit.dependencies).items():
         for name in named:
             other = units.get(name)
+            if other is None and kind == "after" and name in unit.dependencies.requires:
+                continue  # said once, where it is required
             if other is None:
                 is_error = kind in MUST_EXIST
                 text = f'there is no unit "{name}"' + ("" if is_error else ", so this has no effect")
-                (errors if is_error else warnings).append(_problem(unit, kind, where, text, did_you_mean(name, sorted(units))))
+                (errors if is_error else warnings).append(_problem(unit, kind, name, where, text, did_you_mean(name, sorted(units))))
             elif other.is_masked and kind in REQUIRING:
                 by_hand = name in masked_by_hand
                 hint = f"supctl unmask {name}" if by_hand else f"its file {other.fragment_path} is a link to /dev/null"
                 text = f'"{name}" is masked, so {unit.id} cannot start'
-                (warnings if by_hand else errors).append(_problem(unit, kind, where, text, hint))
+                (warnings if by_hand else errors).append(_problem(unit, kind, name, where, text, hint))
 
 
-def _problem(unit: Unit, kind: str, where: Where, text: str, hint: str = "") -> Problem:
-    file, line = where(unit.id, kind)
-    return Problem(file, line, f"unit.{kind}", text, hint)
+def _problem(unit: Unit, kind: str, name: str, where: Where, text: str, hint: str = "") -> Problem:
+    file, line, key = where(unit.id, kind, name)
+    return Problem(file, line, key, text, hint)
 
 
 def _conflicts(units: dict[str, Unit], where: Where) -> list[Problem]:
@@ -80,7 +82,7 @@ def _conflicts(units: dict[str, Unit], where: Where) -> list[Problem]:
             if other is None or not (_starts_at_boot(unit) and _starts_at_boot(other)):
                 continue
             text = f"{unit.id} and {name} conflict, and both are enabled: starting one would stop the other"
-            problem = _problem(unit, "conflicts", where, text, "set enabled = false for one of them")
+            problem = _problem(unit, "conflicts", name, where, text, "set enabled = false for one of them")
             found.setdefault(frozenset((unit.id, name)), problem)
     return list(found.values())
 
@@ -125,11 +127,12 @@ def _cycles(units: dict[str, Unit], where: Where) -> list[Problem]:
         circle = _circle(knot, after)
         names = [name for name, _, _ in circle]
         text = f"the order goes round in a circle: {' after '.join([*names, names[0]])}"
-        places = dict.fromkeys(where(said_by, kind) for _, said_by, kind in circle)
-        hint = "said in " + ", ".join(f"{file.rpartition('/')[2]}:{line}" for file, line in places)
-        _, said_by, kind = circle[0]
-        file, line = where(said_by, kind)
-        problems.append(Problem(file, line, f"unit.{kind}", text, hint))
+        following = [*names[1:], names[0]]
+        places = [
+            where(said_by, kind, other if said_by == name else name) for (name, said_by, kind), other in zip(circle, following, strict=True)
+        ]
+        spots = dict.fromkeys(f"{file.rpartition('/')[2]}:{line}" for file, line, _ in places)
+        problems.append(Problem(*places[0], text, f"said in {', '.join(spots)}"))
     return problems
 
 

@@ -55,6 +55,7 @@ class _Decoder:
         self.source = source
         self.mode = mode
         self.problems: list[Problem] = []
+        self.bad: set[str] = set()  # keys whose value was wrong, about which nothing more is to be said
         self.context = Context(source.name, mode, Specifiers(source.name, mode, source.fragment_path))
 
     def wrong(self, path: Path, message: str, hint: str = "") -> None:
@@ -106,18 +107,29 @@ class _Decoder:
         try:
             return model.model_validate(cleared, context=self.context).given()
         except ValidationError as error:
+            wrong_keys = {str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False)}
             for one in error.errors(include_url=False):
-                path = (table, *one["loc"])
-                if one["type"] == "mistake":
-                    details = one["ctx"]
-                    place = path if details["index"] is None else (*path, details["index"])
-                    self.wrong(place, details["text"], details["hint"])
-                elif one["type"] == "extra_forbidden":
-                    home = ".".join(part for part in path[:-1] if isinstance(part, str))
-                    self.wrong(path, *hints.unknown_key(home, str(path[-1])))
-                else:
-                    self.wrong(path, "expected a table, or a list of tables")
-            return {}
+                self.explain((table, *one["loc"]), one["type"], one.get("ctx", {}))
+        self.bad |= {key for key in wrong_keys if key in model.model_fields}
+        self.context.warnings.clear()  # the second look finds them again
+        good = {key: item for key, item in cleared.items() if key not in wrong_keys}
+        return model.model_validate(good, context=self.context).given()
+
+    def explain(self, path: Path, kind: str, details: dict[str, Any]) -> None:
+        """One error of pydantic's in our words."""
+        if kind == "mistake":
+            for index, mistake in details["found"]:
+                self.wrong(path if index is None else (*path, index), str(mistake), mistake.hint)
+        elif kind == "extra_forbidden":
+            home = ".".join(part for part in path[:-1] if isinstance(part, str))
+            self.wrong(path, *hints.unknown_key(home, str(path[-1])))
+        else:
+            self.wrong(path, "expected a table, or a list of tables")
+
+    def clash(self, path: Path, involved: str, message: str, hint: str = "") -> None:
+        """A complaint about keys that do not fit together, unless one of `involved` (words) was wrong in itself."""
+        if self.bad.isdisjoint(involved.split()):
+            self.wrong(path, message, hint)
 
     def unit(self, main: str, unit_keys: dict[str, Any], main_keys: dict[str, Any]) -> Unit:
         named = {field: unit_keys[key] for key, field in _FIELDS["unit"].items() if key in unit_keys}
@@ -133,7 +145,7 @@ class _Decoder:
         for outcome in ("failure", "success"):
             status, action = f"{outcome}_action_exit_status", f"{outcome}_action"
             if status in unit_keys and unit_keys.get(action, "none") == "none":
-                self.wrong(("unit", status), f"it has no effect without {action}")
+                self.clash(("unit", status), action, f"it has no effect without {action}")
         return Unit(
             id=self.source.name,
             kind=main if main != "flow" else "service",
@@ -169,10 +181,10 @@ class _Decoder:
         for base in DIRECTORY_BASES:
             mode_key = f"{base}_directory_mode"
             if mode_key in keys and f"{base}_directory" not in keys:
-                self.wrong((main, mode_key), f"it has no effect without {base}_directory")
+                self.clash((main, mode_key), f"{base}_directory", f"it has no effect without {base}_directory")
             directories += [Directory(base, path, keys.get(mode_key, 0o755)) for path in keys.get(f"{base}_directory", ())]
         if "runtime_directory_preserve" in keys and "runtime_directory" not in keys:
-            self.wrong((main, "runtime_directory_preserve"), "it has no effect without runtime_directory")
+            self.clash((main, "runtime_directory_preserve"), "runtime_directory", "it has no effect without runtime_directory")
         if keys.get("io_scheduling_class") in (0, 3) and "io_scheduling_priority" in keys:
             self.wrong((main, "io_scheduling_priority"), "the I/O classes none and idle have no priorities")
         return Execution(limits=limits, directories=tuple(directories), **fields)
@@ -183,19 +195,19 @@ class _Decoder:
         for key in ("restart_steps", "retry_steps"):
             longest = key.replace("steps", "max_delay_sec")
             if keys.get(key) and keys.get(longest) is None:
-                self.wrong((main, key), f"it has no effect without {longest}")
+                self.clash((main, key), longest, f"it has no effect without {longest}")
             if keys.get(longest) is not None:
                 first_key = key.replace("steps", "sec")
                 first_us = keys.get(first_key, 100_000)
                 if not keys.get(key):
-                    self.wrong((main, longest), f"it has no effect without {key}")
+                    self.clash((main, longest), key, f"it has no effect without {key}")
                 elif first_us is None or first_us > keys[longest]:
                     self.wrong((main, first_key), f"it is longer than {longest}")
         return fields
 
     def service(self, keys: dict[str, Any], unit_keys: dict[str, Any]) -> Service:
         fields = self.life("service", keys)
-        if "type" not in keys and not keys.get("exec_start") and "service.exec_start" not in {one.key for one in self.problems}:
+        if "type" not in keys and not keys.get("exec_start") and self.bad.isdisjoint(("type", "exec_start")):
             fields["type"] = "oneshot"  # as systemd: a service that starts nothing is a oneshot
         kind = fields.get("type", "exec")
         for key in ("timeout_start_us", "timeout_stop_us"):
@@ -218,21 +230,35 @@ class _Decoder:
         starts = keys.get("exec_start", ())
         ends_supd = unit_keys.get("success_action", "none") != "none"
         if not starts and kind != "oneshot":
-            self.wrong(("service", "exec_start"), f"a service of type {kind} needs exec_start: only a oneshot can do without")
+            self.clash(
+                ("service", "exec_start"), "exec_start type", f"a service of type {kind} needs exec_start: only a oneshot can do without"
+            )
         elif not starts and not keys.get("exec_stop") and not ends_supd:
-            self.wrong(("service",), "it starts nothing and stops nothing: exec_start is missing")
+            self.clash(("service",), "exec_start exec_stop success_action", "it starts nothing and stops nothing: exec_start is missing")
         elif not starts and not keys.get("remain_after_exit") and not ends_supd:
-            self.wrong(("service",), "without exec_start it needs remain_after_exit = true, or it would end at once")
+            self.clash(
+                ("service",),
+                "exec_start remain_after_exit success_action",
+                "without exec_start it needs remain_after_exit = true, or it would end at once",
+            )
         elif len(starts) > 1 and kind != "oneshot":
-            self.wrong(("service", "exec_start"), f"{len(starts)} commands are given, and only a oneshot runs several", 'type = "oneshot"')
+            self.clash(
+                ("service", "exec_start"), "type", f"{len(starts)} commands are given, and only a oneshot runs several", 'type = "oneshot"'
+            )
         if kind == "oneshot":
             self.verify_oneshot(keys)
         if kind != "forking" and "guess_main_pid" in keys:
-            self.wrong(("service", "guess_main_pid"), "it has an effect on type forking only")
+            self.clash(("service", "guess_main_pid"), "type", "it has an effect on type forking only")
         if kind != "notify-reload" and "reload_signal" in keys:
-            self.wrong(("service", "reload_signal"), "it has an effect on type notify-reload only", "others reload with exec_reload")
+            self.clash(
+                ("service", "reload_signal"), "type", "it has an effect on type notify-reload only", "others reload with exec_reload"
+            )
         if "file_descriptor_store_preserve" in keys and not keys.get("file_descriptor_store_max"):
-            self.wrong(("service", "file_descriptor_store_preserve"), "it has no effect without file_descriptor_store_max")
+            self.clash(
+                ("service", "file_descriptor_store_preserve"),
+                "file_descriptor_store_max",
+                "it has no effect without file_descriptor_store_max",
+            )
 
     def verify_oneshot(self, keys: dict[str, Any]) -> None:
         restart = keys.get("restart")
@@ -255,7 +281,7 @@ class _Decoder:
         if not path or ".." in parts:
             self.wrong(("service", "pid_file"), f'expected a path without "..", got "{path}"')
         if kind in ("oneshot", "idle", "simple", "exec"):
-            self.wrong(("service", "pid_file"), f"a service of type {kind} is its own main process: it needs no PID file")
+            self.clash(("service", "pid_file"), "type", f"a service of type {kind} is its own main process: it needs no PID file")
         return "/" + "/".join(parts)
 
     def probes(self, kind: str, keys: dict[str, Any]) -> tuple[Any, ...]:
@@ -273,9 +299,9 @@ class _Decoder:
         attempts = fields.setdefault("max_attempts", 1)
         fields.setdefault("timeout_start_us", None)
         fields["timeout_abort_us"] = keys.get("timeout_abort_sec", fields.get("timeout_stop_us", _TIMEOUT_STOP_US))
-        if not keys.get("exec_start") and "task.exec_start" not in {one.key for one in self.problems}:
-            self.wrong(("task", "exec_start"), "a task needs exec_start: one command or a list of them")
+        if not keys.get("exec_start"):
+            self.clash(("task", "exec_start"), "exec_start", "a task needs exec_start: one command or a list of them")
         for key in ("retry_sec", "retry_steps", "retry_max_delay_sec"):
             if key in keys and attempts == 1:
-                self.wrong(("task", key), "it has no effect while max_attempts is 1")
+                self.clash(("task", key), "max_attempts", "it has no effect while max_attempts is 1")
         return replace(Service(**fields), type="oneshot", restart="on-failure" if attempts > 1 else "no")

@@ -34,12 +34,12 @@ class Context:
 Reader = Callable[[object, Context, str], object]
 
 
-class Element(Mistake):
-    """A Mistake in one element of a list, so that its own line can be named."""
+class Mistakes(Mistake):
+    """Mistakes in elements of a list, each with its position, so that its own line can be named."""
 
-    def __init__(self, index: int, mistake: Mistake) -> None:
-        super().__init__(str(mistake), mistake.hint)
-        self.index = index
+    def __init__(self, found: list[tuple[int, Mistake]]) -> None:
+        super().__init__("; ".join(str(mistake) for _, mistake in found))
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Kind:
         try:
             return self.read(value, info.context, info.field_name or "")
         except Mistake as mistake:
-            index = mistake.index if isinstance(mistake, Element) else None
-            raise PydanticCustomError("mistake", "{text}", {"text": str(mistake), "hint": mistake.hint, "index": index}) from None
+            found = mistake.found if isinstance(mistake, Mistakes) else [(None, mistake)]
+            raise PydanticCustomError("mistake", "{text}", {"text": str(mistake), "found": found}) from None
 
 
 def expected(what: str, value: object, hint: str = "") -> Mistake:
@@ -76,13 +76,16 @@ def items(value: object, what: str) -> list[object]:
 
 
 def each(what: str, value: object, read: Callable[[object], Any]) -> list[Any]:
-    """Every element read; a Mistake names the element it is about."""
+    """Every element read; raises Mistakes with all that are wrong."""
     out = []
+    found: list[tuple[int, Mistake]] = []
     for index, item in enumerate(items(value, what)):
         try:
             out.append(read(item))
         except Mistake as mistake:
-            raise Element(index, mistake) from None
+            found.append((index, mistake))
+    if found:
+        raise Mistakes(found)
     return out
 
 

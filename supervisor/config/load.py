@@ -237,9 +237,13 @@ class _Loader:
             facts=facts,
         )
 
-    def place(self, unit: str, kind: str) -> tuple[str, int]:
-        """Where a unit says something about others; `depends_on` where that says it."""
+    def place(self, unit: str, kind: str, name: str) -> tuple[str, int, str]:
+        """Where a unit says something about `name`: file, line and key, `depends_on` where that is what says it."""
         source = self.units_sources[unit]
-        if ("unit", kind) not in source.origins and ("unit", "depends_on") in source.origins:
-            return source.place(("unit", "depends_on"))
-        return source.place(("unit", kind))
+        for key in (kind, "depends_on"):
+            written = source.table.get("unit", {}).get(key, [])
+            written = [written] if isinstance(written, str) else written
+            for position, one in enumerate(written):
+                if one in (name, *(alias for alias, target in self.aliases.items() if target == name)):
+                    return *source.place(("unit", key, position)), f"unit.{key}"
+        return *source.place(("unit", kind)), f"unit.{kind}"

@@ -6,7 +6,7 @@ that takes the value as it is; where it is "", `decode` knows what to do. A key 
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -49,9 +49,7 @@ class Table(BaseModel):
 
 def assembled(name: str, bases: tuple[type[Table], ...], families: dict[str, Any]) -> type[Table]:
     """A table of the keys of `bases` and of key families such as limit_*: each of `families` is (type, key)."""
-    made: Any = create_model(name, __base__=bases, __doc__=bases[0].__doc__, **families)
-    table: type[Table] = made
-    return table
+    return cast("type[Table]", create_model(name, __base__=bases, __doc__=bases[0].__doc__, **families))
 
 
 def _read_instances(value: object, context: Context, key_name: str) -> tuple[str, ...]:

@@ -166,8 +166,7 @@ class Sources:
         try:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            message, line = _toml_complaint(str(error), text)
-            self.complain(path, line, message)
+            self.complain(path, *_toml_complaint(str(error), text))
             return None
         except RecursionError:
             self.complain(path, 0, "brackets are nested too deeply")
@@ -328,11 +327,18 @@ def _listed(table: dict[str, Any], key: str) -> list[str]:
     return [one for one in ([value] if isinstance(value, str) else value) if isinstance(one, str)] if isinstance(value, str | list) else []
 
 
-def _toml_complaint(message: str, text: str) -> tuple[str, int]:
-    """tomllib's message without its place, and the line of it."""
+_TOML_HINTS = {
+    "Illegal character '\\n'": "a string must end on the line where it begins",
+    "Cannot overwrite a value": "the key is set twice",
+    "Invalid value": "strings are in double quotes, and lists end with ]",
+}
+
+
+def _toml_complaint(message: str, text: str) -> tuple[int, str, str]:
+    """The line of tomllib's message, the message without it, and a hint where one helps."""
     body, found, place = message.rpartition(" (at ")
     if not found:
-        return f"it is not valid TOML: {message}", 0
+        return 0, f"it is not valid TOML: {message}", ""
     last_line = text.rstrip("\n").count("\n") + 1  # "at end of document"
     line = int(place.removeprefix("line ").partition(",")[0]) if place.startswith("line ") else last_line
-    return f"it is not valid TOML: {body[:1].lower()}{body[1:]}", line
+    return line, f"it is not valid TOML: {body[:1].lower()}{body[1:]}", _TOML_HINTS.get(body, "")
