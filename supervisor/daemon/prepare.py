@@ -70,6 +70,8 @@ class Preparer:
     def is_immediate(self, unit: Unit) -> bool:
         """Whether preparing this unit cannot block, so that it may be done inline: no names to look up, no files to read or make."""
         execution = unit.execution
+        if unit.conditions or unit.asserts:
+            return False
         return execution is None or not (
             execution.user
             or execution.group
@@ -78,8 +80,6 @@ class Preparer:
             or execution.directories
             or execution.credentials
             or execution.working_directory == "~"
-            or unit.conditions
-            or unit.asserts
         )
 
     def prepare(self, effect: Prepare, unit: Unit, descriptors: Sequence[tuple[str, str]] = ()) -> SpawnRequest:

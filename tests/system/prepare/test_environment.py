@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,9 @@ def test_each_layer_overrides_all_before_it(world: World, highest: int) -> None:
 
 @pytest.mark.parametrize("name", ["MAINPID", "INVOCATION_ID", "NOTIFY_SOCKET", "USER", "RUNTIME_DIRECTORY", "WATCHDOG_USEC"])
 def test_the_unit_file_has_the_last_word_even_over_what_supd_knows(world: World, name: str) -> None:
-    assert world.variables(unit(environment=((name, "own"),), service={"notify_access": "main"}), environment={"MAINPID": "12"})[name] == "own"
+    assert (
+        world.variables(unit(environment=((name, "own"),), service={"notify_access": "main"}), environment={"MAINPID": "12"})[name] == "own"
+    )
 
 
 def test_pass_environment_takes_what_is_set_even_empty_and_skips_what_is_not(world: World) -> None:
@@ -104,7 +107,7 @@ def test_a_pid_file_is_named_in_pidfile(world: World) -> None:
     ids=["plain", "watchdog", "unset", "set by the unit"],
 )
 def test_pid_variables_are_left_to_the_child_unless_the_unit_decides(
-    world: World, known: dict[str, str], execution: dict[str, object], expected: list[str]
+    world: World, known: dict[str, str], execution: dict[str, Any], expected: list[str]
 ) -> None:
     assert world.prepare(unit(**execution), environment=known).pid_variables == expected
 

@@ -1,13 +1,13 @@
 """A small world of its own for each test of preparation: roots, a Preparer, units, and real processes made from its requests.
 
-`World.launch` sends a prepared request through the keeper's own steps (fork, the table, exec) and returns what the program said
-of itself. Nothing is imitated: what a test reads is what a service would find.
+`World.launch` gives a prepared request to a real keeper and returns what the program said of itself. Nothing is imitated: what a
+test reads is what a service would find.
 """
 
+import importlib
 import json
 import os
 import select
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +15,19 @@ from typing import Any
 
 from supervisor.daemon.prepare import Context, Preparer
 from supervisor.daemon.privileges import Own
-from supervisor.keeper import spawn
 from supervisor.keeper.messages import SpawnRequest
 from supervisor.model.effects import Prepare
 from supervisor.model.specification import Command, Execution, Service, Unit
 from supervisor.model.states import Phase
+from tests.system.keeper.harness import Keeper, interpreter_for
 
 DEADLINE_S = 20
-NOFILE_SOFT = 777
-PYTHON = os.path.realpath(sys.executable)
+
 NOBODY = 65534
 EVERYTHING = (1 << 41) - 1
+
+
+PYTHON = interpreter_for(NOBODY if os.getuid() == 0 else None)
 
 # Prints what only the process itself can know. One line of JSON.
 SELF_PORTRAIT = """
@@ -49,6 +51,7 @@ def own(uid: int = 0, gid: int = 0, groups: frozenset[int] = frozenset(), capabi
     return Own(uid, gid, groups, capabilities, capabilities, EVERYTHING)
 
 
+NOBODYS = own(NOBODY, NOBODY, capabilities=0)
 ORDINARY = own(1000, 1000, frozenset({1000, 44}), 0)
 
 
@@ -81,7 +84,12 @@ class World:
         **context: Any,
     ) -> SpawnRequest:
         effect = Prepare(
-            unit.id, 7, phase, command or service_of(unit).exec_start[0], "0123456789abcdef0123456789abcdef", tuple((environment or {}).items())
+            unit.id,
+            7,
+            phase,
+            command or service_of(unit).exec_start[0],
+            "0123456789abcdef0123456789abcdef",
+            tuple((environment or {}).items()),
         )
         return Preparer(self.context(**context)).prepare(effect, unit, descriptors)
 
@@ -89,17 +97,23 @@ class World:
         request = self.prepare(unit, **arguments)
         return dict(entry.split("=", 1) for entry in request.environment)
 
-    def launch(self, unit: Unit, **arguments: Any) -> dict[str, Any]:
-        """What the self portrait of a unit says."""
+    def launch(self, unit: Unit, keeper_uid: int | None = None, **arguments: Any) -> dict[str, Any]:
+        """What the self portrait of a unit says of itself; the keeper, and so supd, is `keeper_uid`'s (None: ours)."""
         output = self.directory / "portrait"
+        output.touch()
+        output.chmod(0o666)
         execution = replace(execution_of(unit), standard_output=f"truncate:{output}", standard_error="inherit")
         request = self.prepare(replace(unit, execution=execution), **arguments)
-        pid, status_pipe = spawn.spawn(request.as_dict(), {}, NOFILE_SOFT)
-        reached = _read_to_end(status_pipe)
-        _, status = os.waitpid(pid, 0)
+        own_directory = self.directory / "keeper"
+        own_directory.mkdir()
+        keeper = Keeper(own_directory, keeper_uid)
+        try:
+            keeper.manager.send(["spawn", request])
+            outcome = keeper.manager.wait_outcome(request.run)
+        finally:
+            keeper.close()
         text = output.read_text()
-        assert spawn.outcome(reached) is True, f"the child failed before exec: {spawn.outcome(reached)}"
-        assert status == 0, f"the program ended with wait status {status}: {text}"
+        assert outcome[-1][2:4] == ["exited", 0], f"{outcome}: {text}"
         portrait: dict[str, Any] = json.loads(text.splitlines()[-1])
         return portrait
 
@@ -127,7 +141,14 @@ def unit(name: str = "web", main: Command = TRUE, service: dict[str, Any] | None
 
 
 def as_nobody(question: Callable[[], str]) -> str:
-    """The answer to a question asked by a process without any privilege; what it raises is raised here as text."""
+    """The answer to a question asked by a process without any privilege; what it raises is raised here as text.
+
+    The modules it may need are loaded before, since this interpreter's library may lie in root's home.
+    """
+    for module in ("accounts", "privileges", "limits", "directories", "credentials"):
+        importlib.import_module(f"supervisor.daemon.{module}")
+    for module in ("pwd", "grp", "resource"):
+        importlib.import_module(module)
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -151,7 +172,7 @@ def as_nobody(question: Callable[[], str]) -> str:
 
 def _read_to_end(fd: int) -> bytes:
     """Everything until end of file, within the deadline for each piece."""
-    pieces = []
+    pieces: list[bytes] = []
     try:
         while True:
             ready, _, _ = select.select([fd], [], [], DEADLINE_S)
