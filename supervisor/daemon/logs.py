@@ -79,6 +79,9 @@ class LogPump:
         self._add(unit, fd)
         return fd
 
+    def has_pipe(self, unit: str) -> bool:
+        return unit in self._paces
+
     def adopt(self, unit: str, fd: int) -> None:
         """Take over a pipe that the keeper held while there was no manager. Owns `fd` from now on."""
         os.set_blocking(fd, False)

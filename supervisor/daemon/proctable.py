@@ -40,6 +40,27 @@ def read_process(pid: int, accepts_zombie: bool = False) -> Process | None:
     return _parse(pid, raw, accepts_zombie)
 
 
+class Usage(NamedTuple):
+    """What one process holds and has used."""
+
+    resident_bytes: int
+    cpu_nsec: int
+
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICK_NSEC = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def usage_of(pid: int) -> Usage | None:
+    """Memory and CPU time of one process (fields 24, 14 and 15 of `proc_pid_stat(5)`), None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return Usage(int(fields[21]) * _PAGE_BYTES, (int(fields[11]) + int(fields[12])) * _TICK_NSEC)
+
+
 def _parse(pid: int, raw: bytes, accepts_zombie: bool) -> Process | None:
     # The name may hold anything, blanks and parentheses included: the last parenthesis ends it.
     head, _, tail = raw.rpartition(b")")

@@ -1,0 +1,183 @@
+"""The manager's start: from the command line and the keeper's table to a running loop, the first services spawned on the way.
+
+The order matters: nothing that the first service does not need is imported before it is spawned, so asyncio, the API and the
+probes come after `boot`. A start that cannot be (bad arguments, another supd here) leaves with EX_CONFIG, and the keeper with it.
+"""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from supervisor import __version__
+from supervisor.daemon import options as opts
+from supervisor.daemon import place
+from supervisor.daemon.announce import Announcer
+from supervisor.daemon.definitions import Definitions, read, units_of
+from supervisor.daemon.link import KeeperLink, LinkClosed
+from supervisor.daemon.shell import Shell
+from supervisor.model.errors import SupdError
+
+if TYPE_CHECKING:
+    from supervisor.config.mode import Mode
+
+EX_CONFIG = 78  # sysexits.h: the keeper does not start us again
+EX_USAGE = 2
+LEAVE_FLUSH_S = 5.0
+
+
+def main() -> None:
+    """Entry point of the manager."""
+    try:
+        options = opts.parse(sys.argv[1:])
+    except opts.UsageError as error:
+        _die(str(error), EX_CONFIG if _has_keeper() else EX_USAGE)
+    if options.help:
+        sys.stdout.write(opts.USAGE)
+        return
+    if options.version:
+        sys.stdout.write(f"supd {__version__}\n")
+        return
+    try:
+        mode = place.choose(options, os.environ, os.getcwd())
+        if options.check:
+            sys.exit(_check(mode))
+        link = KeeperLink.from_environment()
+        if link is None:
+            _die("the manager is started by the keeper: run `supd`", EX_USAGE)
+        sys.exit(_manage(options, mode, link))
+    except SupdError as error:
+        _die(str(error), EX_CONFIG if not options.check else 1)
+    except LinkClosed:
+        os._exit(1)  # the keeper is gone; what runs, runs on, and the next supd finds it
+
+
+def _has_keeper() -> bool:
+    return "SUPD_KEEPER_FDS" in os.environ
+
+
+def _die(text: str, status: int) -> NoReturn:
+    sys.stderr.write(f"supd: {text}\n")
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _check(mode: "Mode") -> int:
+    from supervisor.config.check import check
+
+    result = check(mode)
+    sys.stdout.write(result.text(os.getcwd()) + "\n")
+    return 0 if result.is_good else 1
+
+
+def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
+    """Boot or take over, then serve until there is nothing left to manage. Returns the exit status."""
+    started_s = time.time()
+    announcer = Announcer(options.log_level)
+    is_first = "control" not in link.stored
+    place.prepare(mode)
+    if is_first:
+        _take_place(options, mode, link)
+    definitions = Definitions(read(mode), announcer.say)
+    shell = _assemble(mode, link, definitions, announcer)
+    if is_first:
+        definitions.report()
+        _boot(shell, options.target, announcer, mode)
+    else:
+        _take_over(shell, announcer)
+    link.send({}, [["ready"]])
+    from supervisor.daemon import service  # asyncio and all that is not needed before the first spawn
+
+    status = service.run(shell, definitions, announcer, options, mode, started_s)
+    link.flush_all(LEAVE_FLUSH_S)
+    return status
+
+
+def _take_place(options: opts.Options, mode: "Mode", link: KeeperLink) -> None:
+    """The lock and the control socket: made once, then the keeper's for as long as it lives."""
+    lock = place.lock(mode)
+    control = place.listen(place.socket_path(options, mode), place.group_id(options.socket_group))
+    link.send({}, [["store", "lock", True], ["store", "control", False]], [lock, control])
+    os.close(lock)
+    link.stored["control"] = control
+
+
+def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announcer: Announcer) -> Shell:
+    """Every part the first spawn needs, connected."""
+    from supervisor.daemon import environment, notifydirectory
+    from supervisor.daemon.intents import Intents
+    from supervisor.daemon.logs import LogPump
+    from supervisor.daemon.notify import NotifySockets
+    from supervisor.daemon.prepare import Context, Preparer
+    from supervisor.daemon.processes import Processes
+    from supervisor.daemon.reactor import Registrations
+    from supervisor.daemon.shell import random_seed
+    from supervisor.engine import Engine
+
+    registrations = Registrations()
+    units = units_of(definitions.loaded)
+    remembered: dict[str, str] = link.table["remembered"]
+    engine = Engine.restore(units, remembered, seed=random_seed()) if remembered else Engine(units, seed=random_seed())
+    own = environment.own(os.environ)
+    shell_box: list[Shell] = []
+
+    def notify_path(unit: "object") -> str:
+        notify = shell_box[0].notify
+        return (notify.path_of(unit.id) if notify is not None else None) or ""  # type: ignore[attr-defined] # a specification.Unit
+
+    context = Context(
+        mode=mode.kind,
+        base_environment=mode.base_environment(os.environ),
+        own_environment=own,
+        directory=mode.working_directory,
+        roots={
+            "runtime": mode.runtime_root,
+            "state": mode.state_root,
+            "cache": mode.cache_root,
+            "logs": mode.logs_root,
+            "configuration": mode.configuration_root,
+        },
+        notify_socket_path=notify_path,
+    )
+    keeper_pid = link.table["keeper_pid"]
+    processes = Processes(_instance(mode), registrations, keeper_pid, os.environ.get("SUPD_TRACKING", ""))
+    pump = LogPump(os.path.join(mode.state_directory, "logs"))
+    shell = Shell(engine, link, registrations, processes, pump, Preparer(context), Intents(mode.state_directory))
+    shell_box.append(shell)
+    directory = notifydirectory.choose(mode.runtime_directory, mode.state_directory)
+    shell.notify = NotifySockets(
+        directory, registrations, processes, shell.spawning.on_notified, lambda unit, text: announcer.event(unit, "notify", text, {})
+    )
+    shell.on_record = announcer.on_record
+    shell.on_job = announcer.on_job
+    definitions.attach(shell)
+    return shell
+
+
+def _instance(mode: "Mode") -> str:
+    """A name for this supd's cgroups that no other supd on this machine has."""
+    from binascii import crc32
+
+    return f"{crc32(mode.state_directory.encode('utf-8', 'surrogateescape')):08x}"
+
+
+def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode") -> None:
+    """Start what is enabled: the keeper forks while this process goes on importing."""
+    from supervisor.model.events import Booted
+
+    core = shell.engine.core
+    if target and core.aliases.get(target, target) not in core.specs:
+        raise place.PlaceError(f"cannot start --target {target}: there is no such unit")
+    where = ", ".join(mode.unit_directories)
+    announcer.say("info", f"{__version__}, {mode.kind} mode, {len(core.specs)} units from {where}")
+    for intent in shell.intents.events():
+        shell.post(intent)
+    shell.take(Booted(target))
+
+
+def _take_over(shell: Shell, announcer: Announcer) -> None:
+    """A manager before this one died: go on where it was, with what happened meanwhile."""
+    from supervisor.daemon import takeover
+
+    announcer.say("warning", "the manager was started again; no service was touched")
+    takeover.take_over(shell)

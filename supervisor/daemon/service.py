@@ -1,0 +1,79 @@
+"""The manager's loop, once the first services are on their way: asyncio, the log pump, probes and the control API.
+
+Imported after the boot. It connects; it decides nothing.
+"""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from supervisor.daemon import place
+from supervisor.daemon.announce import Announcer
+from supervisor.daemon.api.access import Access
+from supervisor.daemon.api.server import ApiServer
+from supervisor.daemon.definitions import Definitions
+from supervisor.daemon.execprobes import ExecProbes
+from supervisor.daemon.logfollow import LogFollowers
+from supervisor.daemon.options import Options
+from supervisor.daemon.probes import Probes
+from supervisor.daemon.reactor import LoopReactor
+from supervisor.daemon.readypipes import ReadyPipes
+from supervisor.daemon.shell import Shell
+from supervisor.daemon.supervision import World
+
+if TYPE_CHECKING:
+    from supervisor.config.mode import Mode
+
+KEEPER_GONE = 1
+
+
+def run(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
+    """Serve until the engine leaves or the keeper is gone. Returns the exit status."""
+    return asyncio.run(_serve(shell, definitions, announcer, options, mode, started_s))
+
+
+async def _serve(
+    shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float
+) -> int:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def end(status: int) -> None:
+        if not ended.done():
+            ended.set_result(status)
+
+    shell.on_leave = end
+    shell.on_keeper_gone = lambda: os._exit(KEEPER_GONE)  # at once: nothing may be done without the keeper
+    reloads: set[asyncio.Task[object]] = set()
+
+    def on_hangup() -> None:
+        announcer.say("info", "SIGHUP: reading the unit files again")
+        task: asyncio.Task[object] = loop.create_task(definitions.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    shell.on_hangup = on_hangup
+    if shell.leave_status is not None:
+        return shell.leave_status
+    shell.reactor.attach(LoopReactor(loop))
+    loop.add_reader(shell.link.fileno(), shell.on_link_readable)
+    shell.pump.start()
+    followers = LogFollowers(shell.pump, shell.reactor)
+    ready_pipes = ReadyPipes(shell.reactor)
+    exec_probes = ExecProbes(shell)
+    shell.spawning.attach_probes(ready_pipes, exec_probes)
+    shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, ready_pipes))
+    world = World(shell, definitions, announcer, started_s)
+    access = Access(os.geteuid(), place.group_id(options.socket_group))
+    api = ApiServer(world, access, lambda text: announcer.say("warning", text))
+    await api.start(shell.link.stored["control"])
+    shell.on_link_readable()
+    announcer.say("debug", f"the control socket is {place.socket_path(options, mode)}")
+    status = await ended
+    await api.close()
+    try:
+        os.unlink(place.socket_path(options, mode))
+    except OSError:
+        pass  # somebody has cleaned up before us
+    shell.close()
+    return status

@@ -1,0 +1,294 @@
+"""The shell around the engine: events go in, the records go to the keeper, the effects are carried out. In that order.
+
+    keeper's reports, notifications, probes, answers of threads, requests, time
+        -> post(event) -> engine.handle -> records + effects
+        -> one batch to the keeper (records, and the effects that are the keeper's: the commit rule)
+        -> the other effects here, whose answers are events again
+
+It decides nothing about units. Invariants: an effect is carried out only after the records it came with are in the keeper's
+hands; a client is answered only after its effects were; events are handled one at a time, on one thread, in order.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from supervisor.daemon.intents import Intents
+from supervisor.daemon.link import KeeperLink, LinkClosed
+from supervisor.daemon.logs import LogPump
+from supervisor.daemon.notify import NotifySockets
+from supervisor.daemon.prepare import Preparer
+from supervisor.daemon.processes import Processes
+from supervisor.daemon.reactor import Handle, Registrations
+from supervisor.daemon.spawning import Spawning
+from supervisor.daemon.workers import Workers
+from supervisor.engine import Engine
+from supervisor.model import effects as fx
+from supervisor.model import events as ev
+from supervisor.model.specification import Probe
+
+SIGCONT, SIGHUP = 18, 1
+EVENTS_PER_COMMIT = 64  # handled together before their records are handed over
+SLICE_US = 2_000  # then other readers get their turn (DESIGN, The engine)
+
+
+class ProbeRunner(Protocol):
+    """What `probes.Probes` does for the shell."""
+
+    def start(self, effect: fx.StartProbe, probe: Probe) -> None: ...
+
+    def stop(self, effect: fx.StopProbes) -> None: ...
+
+
+def now() -> ev.Instant:
+    return ev.Instant(time.monotonic_ns() // 1000, time.time_ns() // 1000)
+
+
+class Shell:
+    """One manager's hands. Parts that need asyncio (API, probes) are given later, by `attach_*`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        link: KeeperLink,
+        registrations: Registrations,
+        processes: Processes,
+        pump: LogPump,
+        preparer: Preparer,
+        intents: Intents,
+    ) -> None:
+        self.engine = engine
+        self.link = link
+        self.reactor = registrations
+        self.processes = processes
+        self.pump = pump
+        self.preparer = preparer
+        self.intents = intents
+        self.notify: NotifySockets | None = None
+        self.spawning = Spawning(self)
+        self.workers = Workers(registrations)
+        self.on_record: Callable[[fx.Record], object] = lambda record: None
+        self.on_job: Callable[[fx.FinishJob], object] = lambda job: None
+        self.on_leave: Callable[[int], object] = lambda status: None
+        self.on_hangup: Callable[[], object] = lambda: None
+        self.on_keeper_gone: Callable[[], object] = lambda: None
+        self._probes: ProbeRunner | None = None
+        self._early_probes: list[fx.StartProbe | fx.StopProbes] = []
+        self.answers: dict[int, fx.Answer] = {}
+        self.leave_status: int | None = None
+        self._events: deque[ev.Event] = deque()
+        self._is_busy = False
+        self._is_continuing = False
+        self._request = 0
+        self._timer: Handle | None = None
+        self._timer_at: int | None = None
+        self._carry: dict[type, Callable[[Any], object]] = {
+            fx.Answer: self._keep_answer,
+            fx.CheckConditions: self.spawning.check_conditions,
+            fx.Prepare: self.spawning.prepare,
+            fx.Kill: self._kill_others,
+            fx.WatchEmpty: lambda e: self.processes.watch_empty(e.unit, e.token, self.post),
+            fx.ReadPidFile: self.spawning.read_pid_file,
+            fx.StartProbe: self._probe,
+            fx.StopProbes: self._probe,
+            fx.Release: self.spawning.release,
+            fx.FinishJob: self._tell_job,
+            fx.Record: self._tell_record,
+            fx.Leave: self._leave,
+        }
+
+    # -- events in -------------------------------------------------------------------------------------------------
+
+    def post(self, event: ev.Event) -> None:
+        """Queue an event; it is handled before the loop sleeps again."""
+        self._events.append(event)
+        if not self._is_busy and not self._is_continuing:
+            self._is_continuing = True
+            self.reactor.call_later_us(0, self._continue)
+
+    def take(self, event: ev.Event) -> None:
+        """Handle an event now; on return its effects are carried out and its records are the keeper's."""
+        self._events.append(event)
+        self.process()
+
+    def request(self, make: Callable[[int], ev.Event]) -> fx.Answer:
+        """Handle a request; the engine's answer to it. `make` is given the request's number."""
+        self._request += 1
+        number = self._request
+        self.take(make(number))
+        self._finish_all()
+        return self.answers.pop(number)
+
+    def _finish_all(self) -> None:
+        while self._events:
+            self.process()
+
+    def _continue(self) -> None:
+        self._is_continuing = False
+        self.process()
+
+    def process(self) -> None:
+        """Handle what is queued, for one slice of time; the rest follows in the loop's next turn."""
+        if self._is_busy:
+            return
+        self._is_busy = True
+        end_ns = time.monotonic_ns() + SLICE_US * 1000
+        try:
+            while self._events:
+                effects: list[fx.Effect] = []
+                for _ in range(min(len(self._events), EVENTS_PER_COMMIT)):
+                    effects += self.engine.handle(self._events.popleft(), now())
+                self.carry_out(effects)
+                if time.monotonic_ns() > end_ns and self._events:
+                    break
+        finally:
+            self._is_busy = False
+        if self._events and not self._is_continuing:
+            self._is_continuing = True
+            self.reactor.call_later_us(0, self._continue)
+        self._arm()
+
+    # -- effects out -----------------------------------------------------------------------------------------------
+
+    def carry_out(self, effects: list[fx.Effect]) -> None:
+        """Commit, then act."""
+        remember = self.engine.take_changed()
+        ops: list[Any] = []
+        descriptors: list[int] = []
+        intents: list[fx.SaveIntent] = []
+        for effect in effects:
+            if isinstance(effect, fx.Spawn):
+                self.spawning.add_spawn(effect, ops, descriptors)
+            elif isinstance(effect, fx.Forget):
+                self.spawning.forget(effect, ops)
+            elif isinstance(effect, fx.Kill):
+                self._add_signals(effect, ops)
+            elif isinstance(effect, fx.SaveIntent):
+                intents.append(effect)
+        if remember or ops:
+            self.link.send(remember, ops, descriptors)
+            self.watch_link()
+        if intents:
+            self.intents.save(intents)
+        carry = self._carry
+        for effect in effects:
+            if (act := carry.get(type(effect))) is not None:
+                act(effect)
+
+    def _add_signals(self, effect: fx.Kill, ops: list[Any]) -> None:
+        """Signals to known runs go with the records, so that they are sent once, whatever becomes of this manager."""
+        if effect.whom == "others":
+            return
+        for run in effect.runs:
+            if run:
+                ops.append(["signal", run, effect.signal])
+                if effect.and_continue:
+                    ops.append(["signal", run, SIGCONT])
+                if effect.and_hangup:
+                    ops.append(["signal", run, SIGHUP])
+
+    def _kill_others(self, effect: fx.Kill) -> None:
+        """What the keeper does not know: aliens, and every other process of the unit."""
+        aliens = tuple(pid for pid, run in zip(effect.pids, effect.runs, strict=False) if not run)
+        if effect.whom in ("main", "control"):
+            if aliens:
+                self.processes.kill(fx.Kill(effect.unit, effect.signal, "main", aliens, (), effect.and_continue, effect.and_hangup))
+        elif effect.is_repeated or effect.whom == "others":
+            self.processes.kill(effect)
+        else:
+            spared = tuple(pid for pid, run in zip(effect.pids, effect.runs, strict=False) if run)
+            others = fx.Kill(effect.unit, effect.signal, "others", spared, (), effect.and_continue, effect.and_hangup)
+            self.processes.kill(others)
+
+    def attach_probes(self, probes: "ProbeRunner") -> None:
+        """There is a loop now: run the probes, those asked for earlier first."""
+        self._probes = probes
+        early, self._early_probes = self._early_probes, []
+        for effect in early:
+            self._probe(effect)
+
+    def _probe(self, effect: fx.StartProbe | fx.StopProbes) -> None:
+        if self._probes is None:
+            self._early_probes.append(effect)
+        elif isinstance(effect, fx.StopProbes):
+            self._probes.stop(effect)
+        else:
+            service = self.engine.core.specs[effect.unit].service
+            if service is not None and effect.index < len(service.probes):
+                self._probes.start(effect, service.probes[effect.index])
+
+    def _tell_job(self, effect: fx.FinishJob) -> None:
+        self.on_job(effect)
+
+    def _tell_record(self, effect: fx.Record) -> None:
+        self.on_record(effect)
+
+    def _keep_answer(self, effect: fx.Answer) -> None:
+        self.answers[effect.request] = effect
+
+    def _leave(self, effect: fx.Leave) -> None:
+        self.leave_status = effect.exit_status
+        self.link.send({}, [["leave", effect.exit_status]])
+        self.on_leave(effect.exit_status)
+
+    # -- the link --------------------------------------------------------------------------------------------------
+
+    def read_link(self) -> None:
+        """Take every report that is there. Raises LinkClosed when the keeper is gone."""
+        for report in self.link.receive():
+            self.spawning.on_report(report)
+
+    def on_link_readable(self) -> None:
+        try:
+            self.read_link()
+        except LinkClosed:
+            self.on_keeper_gone()
+            return
+        self.process()
+
+    def watch_link(self) -> None:
+        """A full socket (the keeper forks a thousand services) is flushed as the keeper reads."""
+        if self.link.has_unsent:
+            self.reactor.call_later_us(1_000, self._flush_link)
+
+    def _flush_link(self) -> None:
+        if not self.link.flush():
+            self.watch_link()
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Be woken at the engine's next deadline; without one, not at all."""
+        at = self.engine.next_deadline()
+        if at == self._timer_at:
+            return
+        self._timer_at = at
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if at is not None:
+            self._timer = self.reactor.call_later_us(max(at - time.monotonic_ns() // 1000, 0) + 1, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = self._timer_at = None
+        self.take(ev.DeadlineReached())
+
+    def close(self) -> None:
+        """The manager leaves."""
+        self.processes.close()
+        self.pump.stop()
+
+
+def boot_id() -> str:
+    """This boot of the machine: runtime state of another one is void."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def random_seed() -> str:
+    return os.urandom(16).hex()

@@ -1,0 +1,292 @@
+"""From the engine's wish for a process to the keeper's op, and back from the keeper's reports to events.
+
+It keeps the book of runs: which unit, which invocation, which pid. It decides nothing about units. Invariants: what a process
+needs (notify socket, log pipe, cgroup) exists and is the keeper's before the op that spawns it; before an exit is handed on,
+the unit's notify socket is drained and its log pipe is moved (DESIGN, "Exit comes last").
+"""
+
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from supervisor.daemon.prepare_error import PrepareError
+from supervisor.keeper.messages import SpawnRequest
+from supervisor.model import effects as fx
+from supervisor.model import events as ev
+from supervisor.model.states import ExitCode, Phase
+
+if TYPE_CHECKING:
+    from supervisor.daemon.execprobes import ExecProbes
+    from supervisor.daemon.readypipes import ReadyPipes
+    from supervisor.daemon.shell import Shell
+
+REAPED_MAX = 1024  # strangers' ends kept for a main process that is learned late
+FORK_REPORT_WAIT_MS = 1_000  # the keeper reports a fork within milliseconds
+
+
+@dataclass(slots=True)
+class RunBook:
+    """One run as the manager knows it."""
+
+    unit: str
+    invocation_id: str
+    pid: int = 0
+    usage: dict[str, int] | None = None
+
+
+class Spawning:
+    def __init__(self, shell: "Shell") -> None:
+        self._shell = shell
+        self.runs: dict[int, RunBook] = {}
+        self._prepared: dict[int, SpawnRequest] = {}
+        self._stored: set[str] = set()
+        self._reaped: OrderedDict[int, tuple[ExitCode, int]] = OrderedDict()
+        self._watched_aliens: dict[int, tuple[str, int]] = {}  # pidfd -> unit, pid
+        self._ready_pipes: ReadyPipes | None = None
+        self._exec_probes: ExecProbes | None = None
+
+    def attach_probes(self, ready_pipes: "ReadyPipes", exec_probes: "ExecProbes") -> None:
+        """What probes need of a spawn, once there is a loop."""
+        self._ready_pipes = ready_pipes
+        self._exec_probes = exec_probes
+
+    # -- before the spawn ------------------------------------------------------------------------------------------
+
+    def prepare(self, effect: fx.Prepare) -> None:
+        """Do what blocks, in a thread unless nothing does; answered by Prepared or PrepareFailed."""
+        shell = self._shell
+        unit = shell.engine.core.specs[effect.unit]
+        self.runs[effect.run] = RunBook(effect.unit, effect.invocation_id)
+        assert unit.service is not None and unit.execution is not None
+        try:
+            if unit.service.notify_access != "none" and shell.notify is not None:
+                shell.notify.open(unit.id)
+            if unit.execution.standard_output == "log" or unit.execution.standard_error == "log":
+                shell.pump.open_pipe(unit.id)
+                if effect.phase == Phase.START and any(probe.kind == "log" for probe in unit.service.probes):
+                    shell.pump.mark(unit.id)
+        except OSError as error:
+            shell.post(ev.PrepareFailed(unit.id, effect.run, "fork", 1, f"cannot open its notify socket or log pipe: {error}"))
+            return
+        if shell.preparer.is_immediate(unit):
+            result, raised = None, None
+            try:
+                result = shell.preparer.prepare(effect, unit)
+            except PrepareError as error:
+                raised = error
+            self._on_prepared(effect, result, raised)
+        else:
+            shell.workers.submit(
+                lambda: shell.preparer.prepare(effect, unit), lambda result, error: self._on_prepared(effect, result, error)
+            )
+
+    def _on_prepared(self, effect: fx.Prepare, result: SpawnRequest | None, error: BaseException | None) -> None:
+        if isinstance(error, PrepareError):
+            self._shell.post(ev.PrepareFailed(effect.unit, effect.run, error.step.lower(), error.exit_status, str(error)))
+        elif error is not None:
+            text = f"cannot prepare its {effect.phase} command: {error}"
+            self._shell.post(ev.PrepareFailed(effect.unit, effect.run, "environment", 1, text))
+        elif effect.run in self.runs and result is not None:
+            self._prepared[effect.run] = result
+            self._shell.post(ev.Prepared(effect.unit, effect.run))
+
+    def add_spawn(self, effect: fx.Spawn, ops: list[Any], descriptors: list[int]) -> None:
+        """Add the ops that spawn a prepared run to a batch."""
+        shell = self._shell
+        request = self._prepared.pop(effect.run)
+        try:
+            request.cgroup = shell.processes.cgroup_of(effect.unit)
+        except OSError as error:
+            shell.post(ev.SpawnFailed(effect.unit, effect.run, "CGROUP", error.errno or 0, 219, f"cannot make its cgroup: {error}"))
+            return
+        for name, descriptor in self._needed(effect.unit):
+            ops.append(["store", name, False])
+            descriptors.append(descriptor)
+            self._stored.add(name)
+        ops.append(["spawn", request])
+
+    def _needed(self, unit: str) -> list[tuple[str, int]]:
+        """Descriptors of the unit that the keeper does not hold yet."""
+        found = []
+        pump, notify = self._shell.pump, self._shell.notify
+        if (name := f"log:{unit}") not in self._stored and pump.has_pipe(unit):
+            found.append((name, pump.open_pipe(unit)))
+        if (name := f"notify:{unit}") not in self._stored and notify is not None and notify.path_of(unit) is not None:
+            found.append((name, notify.open(unit)))
+        return found
+
+    def adopt(self, stored: dict[str, int]) -> None:
+        """Take over what the keeper held while there was no manager."""
+        for name, descriptor in stored.items():
+            kind, _, unit = name.partition(":")
+            if kind == "log":
+                self._shell.pump.adopt(unit, descriptor)
+            elif kind == "notify" and self._shell.notify is not None:
+                self._shell.notify.adopt(unit, descriptor)
+            else:
+                continue
+            self._stored.add(name)
+
+    def forget(self, effect: fx.Forget, ops: list[Any]) -> None:
+        """The books of a run are closed."""
+        self._prepared.pop(effect.run, None)
+        self.runs.pop(effect.run, None)
+        ops.append(["forget", effect.run])
+
+    # -- the keeper's reports --------------------------------------------------------------------------------------
+
+    def on_report(self, report: list[Any]) -> None:
+        """Turn one report into an event."""
+        kind = report[0]
+        if kind == "signaled":
+            self._on_signal(report[1])
+        elif kind == "reaped":
+            self._on_reaped(*report[1:])
+        elif (book := self.runs.get(report[1])) is not None:
+            self._on_run(kind, report, book)
+        elif self._exec_probes is None or not self._exec_probes.on_report(report):
+            self._shell.link.send({}, [["forget", report[1]]])
+
+    def _on_run(self, kind: str, report: list[Any], book: RunBook) -> None:
+        shell, run, unit = self._shell, report[1], book.unit
+        if kind == "forked":
+            book.pid = report[2]
+            shell.processes.note_started(unit, run, book.pid, report[3], book.invocation_id)
+            shell.post(ev.Forked(unit, run, book.pid))
+        elif kind == "execed":
+            shell.post(ev.Execed(unit, run))
+        elif kind == "spawn_failed":
+            step, number, exit_status = report[2], report[3], report[4]
+            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number)))
+            shell.processes.note_exited(unit, run)
+        elif kind == "exited":
+            self.drain(unit)
+            book.usage = report[4]
+            shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3]))
+            shell.processes.note_exited(unit, run)
+
+    def drain(self, unit: str) -> None:
+        """Everything a process said before it ended is heard before its end is."""
+        if self._shell.notify is not None:
+            self._shell.notify.drain(unit)
+        self._shell.pump.drain(unit)
+
+    def _on_signal(self, number: int) -> None:
+        if number == 1:
+            self._shell.on_hangup()
+        else:
+            self._shell.post(ev.ShutdownRequested(by="SIGTERM" if number == 15 else "SIGINT"))
+
+    def _on_reaped(self, seq: int, pid: int, start_time_ticks: int, code: str, status: int) -> None:
+        self._reaped[pid] = (ExitCode(code), status)
+        if len(self._reaped) > REAPED_MAX:
+            self._reaped.popitem(last=False)
+        self._shell.link.send({}, [["ack", seq]])
+        for state in self._shell.engine.core.states.values():
+            if state.main is not None and state.main.is_alien and state.main.pid == pid:
+                self.drain(state.name)
+                self._shell.post(ev.AlienExited(state.name, pid, ExitCode(code), status))
+
+    # -- notifications ---------------------------------------------------------------------------------------------
+
+    def on_notified(self, event: ev.Notified, descriptors: list[int]) -> None:
+        """A datagram that belongs to the unit: handled, committed, and only then consumed."""
+        self._await_forks(event.unit)
+        self._shell.take(event)
+        self._watch_alien(event.unit)
+
+    def _await_forks(self, unit: str) -> None:
+        """A child may speak before the report of its fork was read: read that first, or nobody would know who speaks."""
+        import select
+
+        state = self._shell.engine.core.states.get(unit)
+        while state is not None and any(p is not None and p.stage == "spawning" for p in (state.main, state.control)):
+            poll = select.poll()
+            poll.register(self._shell.link.fileno(), select.POLLIN)
+            if not poll.poll(FORK_REPORT_WAIT_MS):
+                return
+            self._shell.read_link()
+            self._shell.process()
+
+    def _watch_alien(self, unit: str) -> None:
+        """A main process without a run: its end is known from the keeper if it is a child of it, else from its pidfd alone."""
+        state = self._shell.engine.core.states.get(unit)
+        if state is None or state.main is None or not state.main.is_alien:
+            return
+        pid = state.main.pid
+        if pid in self._reaped:
+            code, status = self._reaped.pop(pid)
+            self._shell.post(ev.AlienExited(unit, pid, code, status))
+        elif not any(known == (unit, pid) for known in self._watched_aliens.values()):
+            if self._shell.processes.is_child_of_keeper(pid):
+                return
+            try:
+                pidfd = os.pidfd_open(pid)
+            except OSError:
+                self._shell.post(ev.AlienExited(unit, pid, ExitCode.UNKNOWN, 0))
+                return
+            self._watched_aliens[pidfd] = (unit, pid)
+            self._shell.reactor.add_reader(pidfd, lambda: self._on_alien_ended(pidfd))
+
+    def _on_alien_ended(self, pidfd: int) -> None:
+        unit, pid = self._watched_aliens.pop(pidfd)
+        self._shell.reactor.remove_reader(pidfd)
+        os.close(pidfd)
+        if pid not in self._reaped:
+            self.drain(unit)
+            self._shell.post(ev.AlienExited(unit, pid, ExitCode.UNKNOWN, 0))
+
+    # -- questions of the engine -----------------------------------------------------------------------------------
+
+    def check_conditions(self, effect: fx.CheckConditions) -> None:
+        unit = self._shell.engine.core.specs[effect.unit]
+        self._shell.workers.submit(
+            lambda: self._shell.preparer.check_conditions(unit),
+            lambda result, error: self._shell.post(
+                ev.ConditionsChecked(effect.unit, effect.check, *result)
+                if error is None
+                else ev.ConditionsChecked(effect.unit, effect.check, False, True, f"(cannot be evaluated: {error})")
+            ),
+        )
+
+    def read_pid_file(self, effect: fx.ReadPidFile) -> None:
+        """Find the main process of a forking service; with `waits`, look again whenever the file's directory changes."""
+        from supervisor.daemon.pidfiles import find
+
+        find(self._shell, effect, self._on_pid_file)
+
+    def _on_pid_file(self, event: ev.PidFileRead) -> None:
+        self._shell.take(event)
+        self._watch_alien(event.unit)
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def release(self, effect: fx.Release) -> None:
+        """The unit is down: what was made for its processes goes."""
+        shell, name = self._shell, effect.unit
+        shell.processes.release(name, effect.will_restart)
+        unit = shell.engine.core.specs.get(name)
+        if unit is not None and shell.preparer.has_leftovers(unit):
+            shell.workers.submit(lambda: shell.preparer.release(unit, effect.will_restart), lambda result, error: None)
+        if not effect.will_restart and shell.notify is not None and shell.notify.path_of(name) is not None:
+            shell.notify.close(name)
+            if f"notify:{name}" in self._stored:
+                self._stored.discard(f"notify:{name}")
+                shell.link.send({}, [["drop", f"notify:{name}"]])
+
+
+def _spawn_text(step: str, number: int) -> str:
+    verb = {
+        "EXEC": "cannot execute it",
+        "CHDIR": "cannot enter its working directory",
+        "USER": "cannot become its user",
+        "GROUP": "cannot set its groups",
+        "CGROUP": "cannot join its cgroup",
+        "LIMITS": "cannot set its limits",
+        "STDIN": "cannot open its standard input",
+        "STDOUT": "cannot open its standard output",
+        "STDERR": "cannot open its standard error",
+        "FORK": "cannot fork",
+    }.get(step.upper(), f"cannot do the step {step}")
+    return f"{verb} ({step.upper()}): {os.strerror(number)}"

@@ -1,0 +1,264 @@
+"""What the API may ask of the manager, answered from the engine and the shell's parts (api/service.py is the contract).
+
+It translates: patterns to names, verbs to events, refusals to their codes. It decides nothing about units.
+"""
+
+import asyncio
+import fnmatch
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Any
+
+from supervisor import __version__
+from supervisor.daemon.announce import Announcer
+from supervisor.daemon.api.service import Json, Refusal
+from supervisor.daemon.api.stream import EventRing
+from supervisor.daemon.definitions import Definitions
+from supervisor.daemon.proctable import usage_of
+from supervisor.daemon.shell import Shell, now
+from supervisor.model import effects as fx
+from supervisor.model import events as ev
+from supervisor.model.states import JobMode, JobType
+
+JOBS_KEPT = 1024  # finished jobs somebody may still ask about
+_GLOB = frozenset("*?[")
+VERBS = {
+    "start": JobType.START,
+    "stop": JobType.STOP,
+    "restart": JobType.RESTART,
+    "try-restart": JobType.TRY_RESTART,
+    "reload": JobType.RELOAD,
+    "try-reload-or-restart": JobType.TRY_RELOAD,
+    "reload-or-restart": JobType.RELOAD_OR_START,
+}
+
+
+class World:
+    """`Supervision`, for real."""
+
+    def __init__(self, shell: Shell, definitions: Definitions, announcer: Announcer, started_wall_s: float) -> None:
+        self._shell = shell
+        self._definitions = definitions
+        self._announcer = announcer
+        self._started_wall_s = started_wall_s
+        self._waiters: dict[int, list[asyncio.Future[Json]]] = {}
+        self._finished: OrderedDict[int, Json] = OrderedDict()
+        self.ring = EventRing(os.urandom(4).hex(), lambda: [self.brief(name) for name in self.names([], [])])
+        announcer.attach(self.ring.publish)
+        shell.on_job = self._on_job
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def names(self, patterns: list[str], states: list[str]) -> list[str]:
+        core = self._shell.engine.core
+        known = sorted(set(core.specs) | {name for name in core.states if name in core.vanished})
+        if patterns:
+            chosen: dict[str, None] = {}
+            for pattern in patterns:
+                for name in self._matching(pattern, known):
+                    chosen[name] = None
+            known = list(chosen)
+        if states:
+            known = [name for name in known if self._is_in(name, states)]
+        return known
+
+    def _matching(self, pattern: str, known: list[str]) -> list[str]:
+        core = self._shell.engine.core
+        if not _GLOB & set(pattern):
+            name = core.aliases.get(pattern, pattern)
+            if name not in core.specs and not self._definitions.instantiate(name):
+                raise Refusal("no-such-unit", f"there is no unit {pattern}", pattern)
+            return [name]
+        found = fnmatch.filter(known, pattern)
+        found += [core.aliases[alias] for alias in fnmatch.filter(core.aliases, pattern) if core.aliases[alias] not in found]
+        return found
+
+    def _is_in(self, name: str, states: list[str]) -> bool:
+        brief = self._shell.engine.brief(name)
+        return bool({str(brief["active_state"]), str(brief["sub_state"]), str(brief["load_state"])} & set(states))
+
+    def _known(self, unit: str) -> str:
+        return self._matching(unit, [])[0] if not _GLOB & set(unit) else self._unknown(unit)
+
+    def _unknown(self, unit: str) -> str:
+        raise Refusal("no-such-unit", f"there is no unit {unit}", unit)
+
+    def brief(self, unit: str) -> Json:
+        return self._shell.engine.brief(self._known(unit))
+
+    def show(self, unit: str) -> Json:
+        name = self._known(unit)
+        members = self._shell.processes.members(name, max_age_ms=1000)
+        out = self._shell.engine.show(name)
+        usages = [usage for p in members if (usage := usage_of(p.pid)) is not None]
+        out["memory_current_bytes"] = sum(usage.resident_bytes for usage in usages) if usages else None
+        out["cpu_usage_nsec"] = sum(usage.cpu_nsec for usage in usages) if usages else None
+        out["pids"] = [p.pid for p in members]
+        out["processes"] = [{"pid": p.pid, "comm": p.comm} for p in members]
+        out["tracking"] = self._shell.processes.tracking
+        out["log_lost_bytes"] = self._shell.pump.lost_bytes(name)
+        out["origins"] = self._definitions.origins(name)
+        return out
+
+    def relations(self, unit: str) -> Json:
+        return self._shell.engine.core.graph.kinds(self._known(unit))
+
+    def why(self, unit: str) -> Json:
+        return self._shell.engine.why(self._known(unit), now())
+
+    def jobs(self) -> list[Json]:
+        self._shell.engine.core.now = now()
+        return self._shell.engine.list_jobs()
+
+    def definition(self, unit: str) -> Json:
+        return self._definitions.definition(self._known(unit))
+
+    def log_directory(self, unit: str) -> str:
+        return os.path.abspath(self._shell.pump.directory_of(self._known(unit)))
+
+    def last_lines(self, unit: str, count: int) -> list[str]:
+        return self._shell.pump.tail(self._known(unit), count)
+
+    def status(self) -> Json:
+        shell = self._shell
+        counts: dict[str, int] = {}
+        for name in shell.engine.core.specs:
+            state = str(shell.engine.core.active(name))
+            counts[state] = counts.get(state, 0) + 1
+        mode = self._definitions.mode
+        return {
+            "version": __version__,
+            "keeper_pid": shell.link.table["keeper_pid"],
+            "manager_pid": os.getpid(),
+            "started_time_s": self._started_wall_s,
+            "mode": mode.kind,
+            "units_directories": list(mode.unit_directories),
+            "state_directory": mode.state_directory,
+            "log_directory": os.path.dirname(shell.pump.directory_of("x")),
+            "tracking": shell.processes.tracking,
+            "load_errors": list(self._definitions.errors()),
+            "units": counts,
+            "jobs": len(shell.engine.list_jobs()),
+            "notes": self._notes(),
+        }
+
+    def _notes(self) -> list[str]:
+        notes = list(self._shell.pump.notes())
+        if self._shell.intents.trouble:
+            notes.append(self._shell.intents.trouble)
+        strangers = self._shell.processes.unattributed()
+        if strangers:
+            names = ", ".join(f"pid {p.pid} ({p.comm})" for p in strangers[:8])
+            notes.append(f"unattributed processes, which no unit's stop will touch: {names}")
+        if self._shell.processes.tracking == "scan":
+            notes.append("processes are tracked by scans of /proc: one that leaves its session, environment and parent at once is not seen")
+        return notes
+
+    # -- asking for jobs -------------------------------------------------------------------------------------------
+
+    def _ask(self, make: Any) -> fx.Answer:
+        answer = self._shell.request(make)
+        if answer.code:
+            raise Refusal(answer.code, answer.text)
+        return answer
+
+    async def request_job(self, verb: str, unit: str, mode: str, by: str) -> int:
+        name = self._known(unit)
+        try:
+            job_mode = JobMode(mode)
+        except ValueError:
+            raise Refusal("bad-request", f"there is no job mode {mode}; one of {', '.join(JobMode)}") from None
+        type_ = VERBS[verb]
+        if type_ in (JobType.RELOAD_OR_START, JobType.TRY_RELOAD) and not self._shell.engine.core.can_reload(name):
+            type_ = JobType.RESTART if type_ == JobType.RELOAD_OR_START else JobType.TRY_RESTART
+        return self._ask(lambda number: ev.JobRequested(number, type_, name, job_mode, by=by)).job
+
+    async def isolate(self, unit: str, by: str) -> int:
+        name = self._known(unit)
+        return self._ask(lambda number: ev.JobRequested(number, JobType.START, name, JobMode.ISOLATE, by=by)).job
+
+    def _on_job(self, job: fx.FinishJob) -> None:
+        self._announcer.on_job(job)
+        result = {"id": job.job, "unit": job.unit, "type": str(job.type), "result": str(job.result), "text": job.text}
+        self._finished[job.job] = result
+        if len(self._finished) > JOBS_KEPT:
+            self._finished.popitem(last=False)
+        for future in self._waiters.pop(job.job, ()):
+            if not future.done():
+                future.set_result(result)
+
+    async def wait_job(self, job: int) -> Json:
+        if (known := self._result_of(job)) is not None:
+            return known
+        if not any(queued["id"] == job for queued in self._shell.engine.list_jobs()):
+            raise Refusal("no-such-job", f"there is no job {job}: it never was, or it ended long ago")
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(job, []).append(future)
+        try:
+            return await future
+        finally:
+            waiting = self._waiters.get(job)
+            if waiting is not None and future in waiting:
+                waiting.remove(future)
+                if not waiting:
+                    del self._waiters[job]
+
+    def _result_of(self, job: int) -> Json | None:
+        if (known := self._finished.get(job)) is not None:
+            return known
+        for state in self._shell.engine.core.states.values():
+            if state.last_job and state.last_job[0] == job:
+                id_, type_, result, text = state.last_job
+                return {"id": id_, "unit": state.name, "type": type_, "result": result, "text": text}
+        return None
+
+    async def cancel_job(self, job: int, by: str) -> None:
+        self._ask(lambda number: ev.JobCancelRequested(number, job, by))
+
+    async def kill(self, unit: str, signal: int, whom: str, by: str) -> None:
+        name = self._known(unit)
+        self._ask(lambda number: ev.KillRequested(number, name, signal, whom, by))
+
+    async def reset_failed(self, unit: str, by: str) -> None:
+        name = self._known(unit)
+        self._ask(lambda number: ev.FailureReset(number, name))
+
+    async def shutdown(self, by: str) -> None:
+        self._shell.post(ev.ShutdownRequested(by=by))
+
+    # -- definitions -----------------------------------------------------------------------------------------------
+
+    async def set_enabled(self, unit: str, state: str, by: str) -> None:
+        name = self._known(unit)
+        await self._definitions.set_enabled(name, state)
+        self._announcer.event(name, "enabled", f"{state} by {by}", {"state": state})
+
+    async def reload_units(self, by: str) -> Json:
+        return await self._definitions.reload()
+
+    async def scale(self, template: str, instances: int, by: str) -> Json:
+        before = self._definitions.instances_of(template)
+        if before is None:
+            raise Refusal("no-such-unit", f"there is no template {template}@.toml to scale", template)
+        after = await self._definitions.scale(template, instances)
+        started, stopped = [n for n in after if n not in before], [n for n in before if n not in after]
+        jobs = []
+        for names, type_ in ((started, JobType.START), (stopped, JobType.STOP)):
+            for name in names:
+                if name in self._shell.engine.core.states or type_ == JobType.START:
+                    wish = ev.JobRequested(0, type_, name, by=by, is_manual=False)
+                    jobs.append(self._ask(lambda number, wish=wish: _numbered(wish, number)).job)
+        return {"started": started, "stopped": stopped, "jobs": [job for job in jobs if job]}
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
+        return self.ring.since(last_id)
+
+    def recent_events(self, count: int) -> list[Json]:
+        return self.ring.recent(count)
+
+
+def _numbered(wish: ev.JobRequested, number: int) -> ev.JobRequested:
+    return ev.JobRequested(number, wish.type, wish.unit, wish.mode, wish.by, wish.is_manual)

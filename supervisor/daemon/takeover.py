@@ -1,0 +1,30 @@
+"""After the manager died: the keeper's table and descriptors become books again, and what happened meanwhile is told in order.
+
+The engine has been restored from the remembered records already. Every step is harmless to repeat, for this manager may die too.
+"""
+
+from supervisor.daemon.shell import Shell, now
+from supervisor.daemon.spawning import RunBook
+from supervisor.model.events import DeadlineReached
+
+
+def take_over(shell: Shell) -> None:
+    """Adopt descriptors, runs and cgroups; replay the table; ask again for what was under way."""
+    table = shell.link.table
+    shell.spawning.adopt(shell.link.stored)
+    by_unit: dict[str, list[tuple[int, int, int, str]]] = {}
+    for run, entry in table["runs"].items():
+        state = shell.engine.core.states.get(entry["unit"])
+        invocation_id = state.invocation_id if state is not None else ""
+        shell.spawning.runs[run] = RunBook(entry["unit"], invocation_id, entry.get("pid") or 0)
+        if entry.get("pid") and not any(report[0] == "exited" for report in entry["reports"]):
+            by_unit.setdefault(entry["unit"], []).append((run, entry["pid"], entry["start_time_ticks"], invocation_id))
+    for unit, runs in by_unit.items():
+        shell.processes.restore(unit, runs)
+    shell.carry_out(shell.engine.resume(now()))
+    for entry in table["runs"].values():
+        for report in entry["reports"]:
+            shell.spawning.on_report(report)
+    for report in table["reaped"]:
+        shell.spawning.on_report(report)
+    shell.take(DeadlineReached())
