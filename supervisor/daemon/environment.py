@@ -17,18 +17,13 @@ the child; they are returned apart, and not at all where 3 to 6 say otherwise. `
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from supervisor.config.mode import FIXED_PATH, UNINHERITED_PREFIXES
 from supervisor.daemon import files
-from supervisor.daemon.prepare_error import ENVIRONMENT_FILE_STEP, PrepareError, reason
+from supervisor.daemon.prepare_error import ENVIRONMENT_STEP, PrepareError, reason
 from supervisor.model.specification import EnvironmentFile, Execution
 
 if TYPE_CHECKING:
     from supervisor.daemon.accounts import Account
-
-# systemd's own search path where /bin and /sbin may be directories of their own (Debian's build): `systemd-path search-binaries-default`.
-FIXED_SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# They speak to supd, or of supd, and would deceive a child of it.
-OWN_PREFIXES = ("NOTIFY_", "LISTEN_", "WATCHDOG_", "SUPD_")
 
 LOCALE_VARIABLES = (
     *("LANG", "LANGUAGE", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MONETARY", "LC_MESSAGES", "LC_PAPER"),
@@ -42,19 +37,19 @@ _GLOB_CHARACTERS = "*?["
 
 def own(environ: Mapping[str, str]) -> dict[str, str]:
     """supd's environment at launch without what is meant for supd alone: project mode's base, and where pass_environment takes from."""
-    return {name: value for name, value in environ.items() if not name.startswith(OWN_PREFIXES)}
+    return {name: value for name, value in environ.items() if not name.startswith(UNINHERITED_PREFIXES)}
 
 
 def clean_base(environ: Mapping[str, str], is_system: bool) -> dict[str, str]:
     """The base of a system or user instance: the fixed PATH and the locale; for a user's, who he is and where his session lives."""
     names = LOCALE_VARIABLES if is_system else LOCALE_VARIABLES + SESSION_VARIABLES
-    return {"PATH": FIXED_SEARCH_PATH, **{name: environ[name] for name in names if name in environ}}
+    return {"PATH": FIXED_PATH, **{name: environ[name] for name in names if name in environ}}
 
 
 def read_files(unit: str, environment_files: Iterable[EnvironmentFile], directory: str) -> dict[str, str]:
     """Every assignment of the unit's environment files, the last one of a name; relative paths are taken from `directory`.
 
-    Raises `PrepareError` with step "ENVIRONMENT_FILE" (systemd's result `resources`) when one that is not optional cannot be read.
+    Raises `PrepareError` with step "ENVIRONMENT" (systemd's result `resources`) when one that is not optional cannot be read.
     """
     variables: dict[str, str] = {}
     for wanted in environment_files:
@@ -67,7 +62,7 @@ def read_files(unit: str, environment_files: Iterable[EnvironmentFile], director
                     continue
                 cause = reason(error) if isinstance(error, OSError) else str(error)
                 raise PrepareError(
-                    ENVIRONMENT_FILE_STEP,
+                    ENVIRONMENT_STEP,
                     f"cannot read environment file {path} of {unit}: {cause}. "
                     f'The command was not run. Correct the file, or write "-{wanted.path}" if it may be missing.',
                 ) from error

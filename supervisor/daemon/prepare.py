@@ -7,15 +7,18 @@ line, program. The first that fails ends it with a `PrepareError`, and nothing h
 Prefixes (`systemd.service(5)`, COMMAND LINES): "+" lifts user, groups, capabilities and no_new_privileges, "!" user and groups
 only; either way the variables USER, HOME ... are the unit's user's.
 
-Never starts a process, never decides whether one is due, keeps no state between two calls. Synchronous and safe in several
-threads: no chdir, no umask. Imported before the first spawn: what only few units need is imported where it is needed.
+Never starts a process, never decides whether one is due, keeps nothing between two calls but which units are being cleared
+away. Synchronous and safe in several threads: no chdir, no umask. Imported before the first spawn: what only few units need
+is imported where it is needed.
 """
 
+import _thread  # threading.py, with what it imports, is for those who start threads
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from supervisor.config import expansion
+from supervisor.config.mode import FIXED_PATH
 from supervisor.daemon import environment, program, stdio
 from supervisor.daemon.prepare_error import PrepareError
 from supervisor.keeper.messages import SpawnRequest
@@ -24,6 +27,8 @@ from supervisor.model.specification import Command, Execution, Service, Unit
 from supervisor.model.states import Phase
 
 if TYPE_CHECKING:
+    from _thread import LockType
+
     from supervisor.daemon.accounts import Identity
     from supervisor.daemon.privileges import Own
 
@@ -52,7 +57,7 @@ class Context:
     directory: str
     roots: Mapping[str, str]
     notify_socket_path: Callable[[Unit], str]
-    search_path: str = environment.FIXED_SEARCH_PATH  # for bare program names outside project mode
+    search_path: str = FIXED_PATH  # for bare program names outside project mode
     own: "Own | None" = None
 
     @property
@@ -66,6 +71,7 @@ class Preparer:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._own = context.own
+        self._releasing: dict[str, LockType] = {}
 
     def is_immediate(self, unit: Unit) -> bool:
         """Whether preparing this unit cannot block, so that it may be done inline: no names to look up, no files to read or make."""
@@ -93,6 +99,7 @@ class Preparer:
         context, command = self.context, effect.command
         is_free = command.privilege == "+"
 
+        self._wait_for_release(unit.id)
         from_files = environment.read_files(unit.id, execution.environment_files, context.directory)
         identity, uid, gid, groups = self._identify(unit.id, execution, command)
         request_limits = self._check_fences(unit.id, execution, is_free)
@@ -160,6 +167,37 @@ class Preparer:
         if execution.credentials:
             troubles += credentials.remove(unit.id, root)
         return troubles
+
+    def begin_release(self, unit: Unit, will_restart: bool) -> Callable[[], list[str]]:
+        """`release` as work for another thread: from this call on, `prepare` of the unit waits until that work is done.
+
+        Called where the order of things is known (the loop's thread): else a quick restart might prepare directories just
+        before the release of the last run removes them. The work returned must be run, and before the next `prepare` is queued.
+        """
+        before = self._releasing.get(unit.id)
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        self._releasing[unit.id] = lock
+
+        def work() -> list[str]:
+            try:
+                if before is not None:
+                    with before:
+                        pass
+                return self.release(unit, will_restart)
+            finally:
+                lock.release()
+
+        return work
+
+    def _wait_for_release(self, unit: str) -> None:
+        lock = self._releasing.get(unit)
+        if lock is None:
+            return
+        with lock:
+            pass
+        if self._releasing.get(unit) is lock:
+            self._releasing.pop(unit, None)
 
     @property
     def own(self) -> "Own":

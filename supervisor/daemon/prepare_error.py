@@ -9,7 +9,7 @@ import os
 
 from supervisor.model.errors import SupdError
 
-ENVIRONMENT_FILE_STEP = "ENVIRONMENT_FILE"
+ENVIRONMENT_STEP = "ENVIRONMENT"
 RESOURCES_EXIT_STATUS = 1
 
 
@@ -25,7 +25,7 @@ class PrepareError(SupdError):
     def exit_status(self) -> int:
         from supervisor.model.exitstatus import EXIT_STATUS_NUMBERS
 
-        return RESOURCES_EXIT_STATUS if self.step == ENVIRONMENT_FILE_STEP else EXIT_STATUS_NUMBERS[self.step]
+        return RESOURCES_EXIT_STATUS if self.step == ENVIRONMENT_STEP else EXIT_STATUS_NUMBERS[self.step]
 
 
 def reason(error: OSError) -> str:

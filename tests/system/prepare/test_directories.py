@@ -1,7 +1,10 @@
 """The unit's directories: modes, owners, hostile trees, and what is left when the unit is down."""
 
 import os
+import queue
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,10 @@ import pytest
 from supervisor.daemon import trees
 from supervisor.daemon.prepare import Preparer
 from supervisor.daemon.prepare_error import PrepareError
+from supervisor.model.effects import Prepare
 from supervisor.model.specification import Directory
-from tests.system.prepare.worlds import PORTRAIT, World, own, unit
+from supervisor.model.states import Phase
+from tests.system.prepare.worlds import DEADLINE_S, PORTRAIT, World, own, service_of, unit
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="this test gives files to other users: run it as root")
 
@@ -199,3 +204,28 @@ def test_what_cannot_be_removed_is_said(world: World) -> None:
         "supd follows no links here. Replace it by a directory."
     ]
     assert (runtime / "moved" / "b").exists()
+
+
+def test_a_start_waits_for_the_release_that_was_begun_before_it(world: World) -> None:
+    said = unit(directories=(Directory("runtime", "a"),))
+    preparer = Preparer(world.context())
+    effect = Prepare("web", 1, Phase.START, service_of(said).exec_start[0], "0" * 32)
+    preparer.prepare(effect, said)
+    first, second = preparer.begin_release(said, False), preparer.begin_release(said, False)
+    ended = queue.SimpleQueue[str]()
+
+    def run(name: str, work: Callable[[], object]) -> threading.Thread:
+        def body() -> None:
+            work()
+            ended.put(name)
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        return thread
+
+    threads = [run("start", lambda: preparer.prepare(effect, said)), run("second", second), run("first", first)]
+    assert [ended.get(timeout=DEADLINE_S) for _ in threads][-1] == "start"
+    for thread in threads:
+        thread.join()
+    assert (world.directory / "runtime" / "a").exists()
+    assert preparer.prepare(effect, said)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.config.mode import FIXED_PATH
 from supervisor.daemon import environment
 from supervisor.daemon.prepare_error import PrepareError
 from supervisor.model.specification import EnvironmentFile
@@ -27,8 +28,8 @@ def test_supds_own_environment_is_not_inherited_by_what_supd_knows_of_itself() -
 @pytest.mark.parametrize(
     ("is_system", "expected"),
     [
-        (True, {"PATH": environment.FIXED_SEARCH_PATH, "LANG": "C", "LC_TIME": "de"}),
-        (False, {"PATH": environment.FIXED_SEARCH_PATH, "LANG": "C", "LC_TIME": "de", "HOME": "/h", "XDG_RUNTIME_DIR": "/r"}),
+        (True, {"PATH": FIXED_PATH, "LANG": "C", "LC_TIME": "de"}),
+        (False, {"PATH": FIXED_PATH, "LANG": "C", "LC_TIME": "de", "HOME": "/h", "XDG_RUNTIME_DIR": "/r"}),
     ],
     ids=["system", "user"],
 )
@@ -181,7 +182,7 @@ def test_an_unreadable_file_ends_the_preparation_unless_it_is_optional(world: Wo
     make(path)  # type: ignore[operator]
     with pytest.raises(PrepareError) as raised:
         world.prepare(unit(environment_files=(EnvironmentFile("env"),)))
-    assert (raised.value.step, raised.value.exit_status) == ("ENVIRONMENT_FILE", 1)
+    assert (raised.value.step, raised.value.exit_status) == ("ENVIRONMENT", 1)
     assert raised.value.text == (
         f"cannot read environment file {path} of web: {cause}. The command was not run. "
         'Correct the file, or write "-env" if it may be missing.'
