@@ -133,5 +133,5 @@ def usage(verb: Verb) -> str:
 def _nearest(word: str, known: "Iterable[str]") -> str:
     from difflib import get_close_matches  # an error has the time
 
-    found = get_close_matches(word, list(known), 1, 0.5)
+    found = get_close_matches(word, list(known), 1, 0.5) if len(word) > 2 else []  # a wrong letter is near to nothing
     return f" (did you mean {found[0]!r}?)" if found else ""

@@ -63,7 +63,8 @@ def edit(session: Session) -> int:
     path = str(files[0]["path"])
     if session.client.peer_uid != os.geteuid():
         owner = session.client.peer_uid
-        session.complain(f"cannot edit {name}: this supd runs as uid {owner}, and paths sent by others are not opened; edit {path} as uid {owner}")
+        session.complain(f"cannot edit {name}: this supd runs as uid {owner}, and paths sent by others are not opened")
+        session.err.write(f"  next: edit {path} as uid {owner}")
         return FAILED
     kept = _edited(session, path)
     if kept is None:

@@ -29,9 +29,10 @@ def of_verb(verb: Verb) -> str:
 
 def _flags(flags: tuple[Flag, ...]) -> list[str]:
     lines = []
+    margin = "\n" + " " * (_WIDTH + 6)
     for flag in flags:
         names = ", ".join(flag.names) + (f" {flag.value}" if flag.value else "")
-        choices = f": {', '.join(flag.choices)}" if flag.choices else ""
-        gap = "\n" + " " * (_WIDTH + 6) if len(names) > _WIDTH + 2 else ""
+        gap = margin if len(names) > _WIDTH + 2 else ""
+        choices = f"{margin}{', '.join(flag.choices)}" if flag.choices else ""
         lines.append(f"  {names:<{_WIDTH + 4}}{gap}{flag.help}{choices}")
     return lines

@@ -62,7 +62,7 @@ def _wait(session: Session, made: "list[Json]") -> "list[Json] | None":
     try:
         for job in made:
             if job["job"]:
-                finished.append(session.client.wait_job(job["job"], progress.tick_s, progress.of(job)))
+                finished.append(session.client.wait_job(job["job"], progress.first_tick_s, progress.of(job)))
             else:
                 finished.append({"id": 0, "unit": job["unit"], "type": "nop", "result": "done", "text": "nothing to do"})
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ TICK_S = 1.0  # the line shows seconds
 
 
 class Progress:
-    """`show` is called each `tick_s`; off a terminal `tick_s` is None and it never is."""
+    """One line for all jobs of a command: that of the job which is waited for."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -25,14 +25,15 @@ class Progress:
         self._is_shown = False
 
     @property
-    def tick_s(self) -> float | None:
-        return (TICK_S if self._is_shown else FIRST_S) if self._session.err.is_terminal else None
+    def first_tick_s(self) -> float | None:
+        """None off a terminal: nothing is ever shown there."""
+        return FIRST_S if self._session.err.is_terminal else None
 
-    def of(self, made: "Json") -> "Callable[[], None]":
-        """What to call at each tick of this job."""
+    def of(self, made: "Json") -> "Callable[[], float]":
+        """What to call at each tick of this job; it says when to be called again."""
         return lambda: self.show(made)
 
-    def show(self, made: "Json") -> None:
+    def show(self, made: "Json") -> float:
         try:
             line = self._line(made)
         except SupdError:
@@ -41,6 +42,7 @@ class Progress:
         screen.stream.write(f"\r\x1b[K{screen.cut(line)}")
         screen.stream.flush()
         self._is_shown = True
+        return TICK_S
 
     def _line(self, made: "Json") -> str:
         unit = self._session.client.show(str(made["unit"]))

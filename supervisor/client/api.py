@@ -110,32 +110,33 @@ class Client:
                     if event is not None and "id" in event:
                         last_id = event["id"]
                     yield event
-            except (NoDaemon, BrokenAnswer):
+            except BrokenAnswer:
                 broken_s = broken_s or time.monotonic()
                 if not has_begun or time.monotonic() - broken_s > RETRY_FOR_S:
                     raise
             time.sleep(_RETRY_PAUSE_S)
 
-    def wait_job(self, job: int, tick_s: float | None = None, on_tick: "Callable[[], None] | None" = None) -> "Json":
-        """The finished job: {id, unit, type, result, text}. While it runs `on_tick` is called every `tick_s`."""
-        target = f"/v1/jobs/{job}?wait=true"
-        deadline_s = None
+    def wait_job(self, job: int, first_tick_s: float | None = None, on_tick: "Callable[[], float] | None" = None) -> "Json":
+        """The finished job: {id, unit, type, result, text}. While it runs `on_tick` is called and says in how many seconds again."""
+        broken_s: float | None = None
+        tick_s = first_tick_s
         while True:
+            exchange = Exchange(self.place, "GET", f"/v1/jobs/{job}?wait=true")
+            self.peer_uid = exchange.peer_uid
             try:
-                exchange = Exchange(self.place, "GET", target)
-                self.peer_uid = exchange.peer_uid
-                deadline_s = None
                 while (answer := exchange.answer(tick_s)) is None:
-                    if on_tick is not None:
-                        on_tick()
+                    broken_s = None
+                    tick_s = on_tick() if on_tick is not None else None
                 finished: Json = answer.value()
                 return finished
-            except (NoDaemon, BrokenAnswer):
+            except BrokenAnswer:
                 # The manager was replaced while we waited: the next one knows the job.
-                deadline_s = deadline_s or time.monotonic() + RETRY_FOR_S
-                if time.monotonic() > deadline_s:
+                broken_s = broken_s or time.monotonic()
+                if time.monotonic() - broken_s > RETRY_FOR_S:
                     raise
                 time.sleep(_RETRY_PAUSE_S)
+            finally:
+                exchange.close()
 
     # Changing.
 

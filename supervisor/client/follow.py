@@ -67,9 +67,11 @@ class LocalTail:
         return [directory, *held]
 
     def _following(self) -> tuple[int, int] | None:
-        """The segment to go over to: a later one, or another file under the number we hold."""
-        for sequence in segments(self.directory):
-            if sequence < self._sequence:
+        """The segment to go over to: a later one, or another file under the number we hold; any, if ours was removed with all others."""
+        numbers = segments(self.directory)
+        is_anew = self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink == 0 and max(numbers, default=0) < self._sequence
+        for sequence in numbers:
+            if sequence < self._sequence and not is_anew:
                 continue
             descriptor = self._open(sequence)
             if descriptor < 0:

@@ -31,7 +31,7 @@ try:
 
     _scan = make_scanner(_Context())  # type: ignore[arg-type]  # typeshed describes the decoder that `json` passes
 except ImportError:  # an interpreter without the C accelerator
-    from json.encoder import py_encode_basestring_ascii as _quoted  # type: ignore[attr-defined, assignment, no-redef]  # unlisted
+    from json.encoder import py_encode_basestring_ascii as _quoted
     from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
 
     _scan = py_make_scanner(_Context())

@@ -6,6 +6,7 @@ Rules of the protocol are h11's. This adds: a bound on the body, a bound on sile
 import asyncio
 import contextlib
 import json
+import select
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -96,7 +97,7 @@ class Connection:
                     await asyncio.gather(watch, return_exceptions=True)
                     continue
                 data = watch.result()
-                if not data and not task.done():
+                if not data and not task.done() and self._has_hung_up():
                     raise ClientLeft
                 self._http.receive_data(data)
             return task.result()
@@ -104,6 +105,12 @@ class Connection:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def _has_hung_up(self) -> bool:
+        """Whether the peer closed both directions; one that only ended its sending (as `nc -N` does) still wants the answer."""
+        poll = select.poll()
+        poll.register(self._writer.get_extra_info("socket").fileno(), 0)  # POLLHUP is always told
+        return any(events & select.POLLHUP for _, events in poll.poll(0))
 
     def _may_read_ahead(self) -> bool:
         data, is_closed = self._http.trailing_data

@@ -111,6 +111,16 @@ def test_a_waiting_client_that_leaves_frees_its_wait(server: RunningServer) -> N
     server.call(lambda: server.world.until_waiting(0))
 
 
+def test_a_client_that_only_closed_its_sending_end_is_still_answered(server: RunningServer) -> None:
+    job = raw.ask(server.path, "POST", "/v1/units/slow/start")[1]["job"]
+    with raw.connect(server.path) as end:
+        end.sendall(f"GET /v1/jobs/{job}?wait=true HTTP/1.0\r\n\r\n".encode())
+        end.shutdown(socket.SHUT_WR)
+        server.call(lambda: server.world.until_waiting(1))
+        server.call(server.world.release)
+        assert raw.parse(raw.receive_all(end))[0] == 200
+
+
 def as_user(uid: int, gid: int, groups: list[int], path: str, request: str = "GET /v1/version") -> tuple[int, str]:
     """Ask for the version as a process of another uid: the status and the error's code."""
     program = (
