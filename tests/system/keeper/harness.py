@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from supervisor.keeper.messages import SpawnRequest
+from supervisor.keeper.reap import start_time_ticks
 
 REPOSITORY = Path(__file__).parents[3]
 PROGRAM = Path(__file__).with_name("manager_program.py")
@@ -212,13 +213,15 @@ class Keeper:
     def close(self) -> None:
         """End everything, whatever state it is in."""
         if self.process.poll() is None:
-            for run in (run for manager in self.managers for run in manager.reports if run[0] == "forked"):
-                try:
-                    os.kill(run[2], signal.SIGKILL)
-                except ProcessLookupError:
-                    pass  # it ended in the test
+            self.process.send_signal(signal.SIGSTOP)  # or it would start another manager meanwhile
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            for pid in map(int, children):
+                os.kill(pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        for report in (report for manager in self.managers for report in manager.reports if report[0] == "forked"):
+            if start_time_ticks(report[2]) == report[3]:  # it outlived its keeper
+                os.kill(report[2], signal.SIGKILL)
         for manager in self.managers:
             manager.close()
         self._listener.close()
