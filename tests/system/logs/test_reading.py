@@ -1,0 +1,85 @@
+"""The last lines of a log, and text that cannot act on a terminal."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from supervisor.client.logfile import last_lines, last_lines_raw, segments, tail_offset
+from supervisor.client.terminal import neutralise
+from tests.system.logs.conftest import Pumping
+
+LAST = {
+    "nothing": (b"", 3, []),
+    "no line asked for": (b"a\n", 0, []),
+    "fewer than asked for": (b"a\nb\n", 3, ["a", "b"]),
+    "as many as asked for": (b"a\nb\n", 2, ["a", "b"]),
+    "more than asked for": (b"a\nb\nc\n", 2, ["b", "c"]),
+    "a last line without its newline": (b"a\nb\nc", 2, ["b", "c"]),
+    "empty lines are lines": (b"a\n\n\n", 2, ["", ""]),
+    "a carriage return before the newline goes": (b"a\r\nb\rc\r\n", 2, ["a", "b\\rc"]),
+    "bytes that are not UTF-8 are replaced": (b"\xff\xfe\n", 1, ["\ufffd\ufffd"]),
+    "lines longer than a block": (b"x" * 40_000 + b"\n" + b"y" * 40_000 + b"\n", 1, ["y" * 40_000]),
+    "a newline at a block's edge": (b"a\n" + b"y" * (16 * 1024 - 1) + b"\n", 1, ["y" * (16 * 1024 - 1)]),
+}
+
+
+@pytest.mark.parametrize(("content", "count", "expected"), LAST.values(), ids=LAST.keys())
+def test_last_lines(tmp_path: Path, content: bytes, count: int, expected: list[str]) -> None:
+    (tmp_path / "00000001.log").write_bytes(content)
+    assert last_lines(str(tmp_path), count) == expected
+
+
+def test_last_lines_go_over_segments(tmp_path: Path) -> None:
+    for sequence, content in ((1, b"a\nb\n"), (2, b""), (3, b"c\n"), (10, b"d\n")):
+        (tmp_path / f"{sequence:08d}.log").write_bytes(content)
+    (tmp_path / "notes.txt").write_text("no segment")
+    (tmp_path / "x.log").write_text("no segment either")
+    assert segments(str(tmp_path)) == [1, 2, 3, 10]
+    assert last_lines(str(tmp_path), 3) == ["b", "c", "d"]
+    assert last_lines_raw(str(tmp_path), 100) == b"a\nb\nc\nd\n"
+
+
+def test_a_unit_that_never_wrote_has_no_lines(tmp_path: Path) -> None:
+    assert last_lines(str(tmp_path / "web"), 10) == []
+
+
+def test_no_more_is_read_backwards_than_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "00000001.log"
+    path.write_bytes(b"x" * 100_000)
+    with path.open("rb") as file:
+        assert tail_offset(file.fileno(), 5, limit_bytes=1000) == (99_000, 1)
+
+
+def test_tail_shows_what_is_still_in_the_pipe(pumping: Pumping) -> None:
+    os.write(pumping.pump.open_pipe("web"), b"one\ntwo\n\x1b[31mred\x1b[0m \x1b]0;title\x07\n")
+    assert pumping.pump.tail("web", 2) == ["two", "red \\x1b]0;title\\x07"]
+
+
+NEUTRAL = {
+    "plain text": ("GET / 200", "GET / 200"),
+    "other scripts": ("größer 日本 😀", "größer 日本 😀"),
+    "a tab and a newline": ("a\tb\nc", "a\tb\nc"),
+    "colour is dropped": ("\x1b[1;38;5;196mred\x1b[0m", "red"),
+    "colour with colons is dropped": ("\x1b[4:3mwavy\x1b[m", "wavy"),
+    "clearing the screen is shown": ("\x1b[2J", "\\x1b[2J"),
+    "a title is shown": ("\x1b]0;x\x07", "\\x1b]0;x\\x07"),
+    "an unfinished colour is shown": ("\x1b[31", "\\x1b[31"),
+    "a colour of absurd length is shown": ("\x1b[" + "1;" * 100 + "m", "\\x1b[" + "1;" * 100 + "m"),
+    "eight-bit controls are shown": ("\x9b2J", "\\x9b2J"),
+    "backspaces are shown": ("rm -rf /\b\b", "rm -rf /\\b\\b"),
+    "a carriage return is shown": ("evil\rgood", "evil\\rgood"),
+    "a NUL and a DEL are shown": ("\0\x7f", "\\x00\\x7f"),
+    "an override of direction is shown": ("\u202eexe.txt", "\\u202eexe.txt"),
+    "an isolate is shown": ("\u2066x\u2069", "\\u2066x\\u2069"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), NEUTRAL.values(), ids=NEUTRAL.keys())
+def test_neutralise(text: str, expected: str) -> None:
+    assert neutralise(text) == expected
+
+
+def test_no_character_of_the_neutralised_can_be_a_control() -> None:
+    everything = "".join(chr(code) for code in range(0x3000) if chr(code) not in "\t\n")
+    assert not [c for c in neutralise(everything) if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0]
