@@ -37,7 +37,7 @@ def why(session: Session) -> int:
             when = f"  {out.paint(ago(cause['time_s'], now_s), 'grey')}" if cause.get("time_s") else ""
             out.write(f"  because {unit}{neutralise(str(cause['text']))}{when}")
         if not answer["because"]:
-            out.write("  nothing has happened to it yet")
+            out.write("  no reason is recorded: nothing has gone other than asked")
         if answer["next"]:
             coming = answer["next"]
             when = f", {ago(coming['time_s'], now_s)}" if coming.get("time_s") else ""

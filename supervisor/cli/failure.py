@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 OUTPUT_LINES = 10
+CAUSES = 3
+
+# Reasons that say no more than the report does already: that the job failed, that the unit did, that a person asked.
+_OBVIOUS = ("job", "failed", "intent")
 
 _MEANING = {
     "canceled": "the job was cancelled",
@@ -27,29 +31,59 @@ _MEANING = {
 def explain(session: Session, job: "Json") -> None:
     """Print the report on stderr. What supd cannot tell any more is left out."""
     name = str(job["unit"])
-    text = neutralise(str(job.get("text") or _MEANING.get(str(job["result"]), str(job["result"]))))
-    session.complain(f"cannot {job['type']} {name}: {text}")
+    text = str(job.get("text") or "")
     try:
-        culprit = _details(session, job, name)
+        unit, causes = session.client.show(name), session.client.why(name)["because"]
+    except SupdError:
+        unit, causes = {}, []  # it is gone meanwhile: the job's own text must do
+    headline = neutralise(text or _headline(job, unit, causes))
+    session.complain(f"cannot {job['type']} {name}: {headline}")
+    if job["result"] == "failed":
+        _how(session, unit)
+    told = dict.fromkeys(_told(cause, name) for cause in causes if cause["what"] not in _OBVIOUS)
+    for cause in [cause for cause in told if cause not in headline and headline not in cause][:CAUSES]:
+        session.err.write(f"  because: {neutralise(cause)}")
+    culprit = _culprit(job, name, causes)
+    try:
         _last_output(session, culprit)
     except SupdError:
-        culprit = name  # it is gone meanwhile: the job's own text must do
+        pass  # as above
     session.err.write(f"  next: supctl why {culprit}, supctl logs {culprit}")
 
 
-def _details(session: Session, job: "Json", name: str) -> str:
-    """Result and causes; returns the unit to look at, which for a failed dependency is another one."""
-    unit = session.client.show(name)
-    causes = session.client.why(name)["because"]
-    if job["result"] == "failed" and unit.get("result") not in (None, "success"):
+def _told(cause: "Json", name: str) -> str:
+    return str(cause["text"]) if cause["unit"] in ("", name) else f"{cause['unit']}: {cause['text']}"
+
+
+def _headline(job: "Json", unit: "Json", causes: "list[Json]") -> str:
+    """What went wrong in a few words, when the job itself does not say."""
+    if job["result"] == "failed":
+        if unit.get("failed_text"):
+            return str(unit["failed_text"])
+        for cause in causes:
+            if cause["what"] not in (*_OBVIOUS, "restart") and cause["unit"] in ("", job["unit"]):
+                return str(cause["text"])
+        if unit.get("result") == "exit-code":
+            return "a command of it failed"
+    return _MEANING.get(str(job["result"]), str(job["result"]))
+
+
+def _how(session: Session, unit: "Json") -> None:
+    """Step, result and exit status, as far as they are known."""
+    if unit.get("failed_step"):
+        session.err.write(f"  step: {unit['failed_step']}")
+    if unit.get("result") not in (None, "success"):
         ended = exit_text(unit)
         session.err.write(f"  result: {unit['result']}" + (f" ({ended})" if ended else ""))
-    culprit = name
-    for cause in causes[:5]:
-        session.err.write(f"  because: {neutralise(str(cause['text']))}")
-        if job["result"] == "dependency" and culprit == name and cause["unit"] not in ("", name):
-            culprit = str(cause["unit"])
-    return culprit
+
+
+def _culprit(job: "Json", name: str, causes: "list[Json]") -> str:
+    """The unit to look at: of a failed dependency it is another one."""
+    if job["result"] == "dependency":
+        for cause in causes:
+            if cause["unit"] not in ("", name):
+                return str(cause["unit"])
+    return name
 
 
 def _last_output(session: Session, name: str) -> None:

@@ -19,7 +19,10 @@ def verify(session: Session) -> int:
     from supervisor.config import check
 
     files = [os.path.abspath(file) for file in arguments.operands]
-    result = check(_mode(files), files)
+    mode = _mode(files)
+    result = check(mode, files)
+    if not files and not result.units:
+        session.complain(f"there are no units in {', '.join(mode.unit_directories)}; name the files to check: supctl verify units/*.toml")
     if arguments.is_json:
         session.print_json(result.json())
     else:

@@ -98,17 +98,18 @@ class Client:
         The first value is None, given once supd has entered us as a reader: what is asked after it cannot miss an event. After
         `deadline_s` (time.monotonic()) every further value is None at once.
         """
+        position = _Position(last_id)
         has_begun = False
         broken_s: float | None = None
         while True:
-            header = "" if last_id is None else f"Last-Event-ID: {last_id}\r\n"
+            if has_begun and position.last_id is None:
+                position.last_id = "unknown"  # we cannot tell what we missed, so supd shall answer with a reset
+            header = "" if position.last_id is None else f"Last-Event-ID: {position.last_id}\r\n"
             try:
                 exchange = Exchange(self.place, "GET", "/v1/events", headers=header)
                 self.peer_uid = exchange.peer_uid
-                for event in _events_of(exchange, deadline_s, has_begun):
+                for event in _events_of(exchange, deadline_s, has_begun, position):
                     has_begun, broken_s = True, None
-                    if event is not None and "id" in event:
-                        last_id = event["id"]
                     yield event
             except BrokenAnswer:
                 broken_s = broken_s or time.monotonic()
@@ -199,7 +200,16 @@ class Client:
         return answer
 
 
-def _events_of(exchange: Exchange, deadline_s: float | None, is_again: bool) -> "Iterator[Json | None]":
+class _Position:
+    """Where a reader of events stands: the id to go on from."""
+
+    __slots__ = ("last_id",)
+
+    def __init__(self, last_id: str | None) -> None:
+        self.last_id = last_id
+
+
+def _events_of(exchange: Exchange, deadline_s: float | None, is_again: bool, position: _Position) -> "Iterator[Json | None]":
     """The events of one server-sent-event stream, after a None that says it has begun (unless it `is_again` one of several)."""
     try:
         exchange.await_head()
@@ -209,9 +219,11 @@ def _events_of(exchange: Exchange, deadline_s: float | None, is_again: bool) -> 
         for line in exchange.lines(deadline_s):
             if line is None:
                 yield None
+            elif line.startswith(b"id: "):
+                position.last_id = line[4:].decode("ascii", "replace")
             elif line.startswith(b"data: "):
                 data += line[6:]
-            elif not line.rstrip(b"\r") and data:
+            elif not line and data:
                 event: Json = parse(data)
                 data = b""
                 yield event

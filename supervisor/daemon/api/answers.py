@@ -130,7 +130,7 @@ HINT_OF_CODE = {
     "bad-setting": "supctl verify names every error with file and line",
     "masked": "supctl unmask UNIT makes it usable again",
     "not-applicable": "supctl show UNIT tells what the unit can do",
-    "refused": "the unit file forbids it; supctl cat UNIT shows where",
+    "refused": "supctl status UNIT and supctl cat UNIT show what it is and allows",
     "destructive": "supctl list-jobs shows what is queued; --job-mode=replace overrides it",
     "cyclic": "supctl tree UNIT shows the dependencies",
     "contradictory": "the request would start and stop one unit at once; supctl tree UNIT shows why",

@@ -134,7 +134,10 @@ async def version(call: Call) -> Answer:
 
 
 async def events(call: Call) -> Answer:
-    return Stream(call.world.events_since(call.query.get("last_id", call.last_event_id)))
+    last_id = call.query.get("last_id", call.last_event_id)
+    latest = call.world.recent_events(1) if last_id is None else []
+    # A new reader learns where it stands at once: should it lose the connection before its first event, it can go on from there.
+    return Stream(call.world.events_since(last_id), str(latest[0].get("id", "")) if latest else "")
 
 
 async def recent_events(call: Call) -> Answer:

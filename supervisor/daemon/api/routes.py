@@ -50,9 +50,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer without an end: events, sent as they come."""
+    """An answer without an end: events, sent as they come. `begins_after` is the id of the last event before the first one, if any."""
 
     events: AsyncIterator[Json]
+    begins_after: str = ""
 
 
 Answer = Json | list[Json] | Text | Stream

@@ -143,7 +143,10 @@ class ApiServer:
         if route.changes:
             self._log(f"api: {by}: {request.method} {request.target[:200]}")
         call = Call(self._world, peer, by, pieces, query, body, request.last_event_id)
-        return await self._run(connection, route, call)
+        try:
+            return await self._run(connection, route, call)
+        except Refusal as error:
+            raise Refusal(error.code, error.text, error.unit or pieces.get("name", "")) from None
 
     async def _run(self, connection: Connection, route: Route, call: Call) -> Answer:
         if not route.waits:
@@ -156,6 +159,8 @@ class ApiServer:
         await asyncio.sleep(0)  # a generator enters the stream at its first step: before the client sees our header, and acts on it
         try:
             await connection.start_stream("text/event-stream")
+            if answer.begins_after:
+                await connection.send_piece(f"id: {answer.begins_after}\n\n".encode())  # sets the reader's id, is no event
             while True:
                 event = await connection.while_connected(pending)
                 await connection.send_piece(as_server_sent(event))

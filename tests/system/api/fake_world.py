@@ -239,11 +239,19 @@ class RunningServer:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self.world = FakeWorld(os.path.join(self._directory, "logs"))
-        server = ApiServer(self.world, self._access, self.log_lines.append, self._limits)
-        await server.start(self._socket.fileno())
+        await self._serve()
         ready.set()
         await self._stop.wait()
-        await server.close()
+        await self._server.close()
+
+    async def _serve(self) -> None:
+        self._server = ApiServer(self.world, self._access, self.log_lines.append, self._limits)
+        await self._server.start(self._socket.fileno())
+
+    async def replace(self) -> None:
+        """What a client sees when the manager dies and the next one takes up the same listening socket and the same world."""
+        await self._server.close()
+        await self._serve()
 
     def call(self, work: Callable[[], Any]) -> Any:
         """The result of a function, awaited when it gives a coroutine, run on the server's loop."""

@@ -200,6 +200,28 @@ def test_interrupting_leaves_the_job_and_says_so(server: RunningServer) -> None:
     assert [job["unit"] for job in server.call(server.world.jobs)] == ["slow"]
 
 
+def test_waiting_outlives_the_manager(server: RunningServer) -> None:
+    going = Going(server.path, "start slow")
+    server.call(lambda: server.world.until_waiting(1))
+    server.call(server.replace)
+    server.call(lambda: server.world.until_waiting(1))
+    server.call(server.world.release)
+    assert (going.end(), going.said) == (0, b"")
+    assert [call[:2] for call in server.world.calls] == [("start", "slow")]
+
+
+def test_following_events_outlives_the_manager(server: RunningServer) -> None:
+    going = Going(server.path, "events -f --json")
+    server.call(lambda: server.world.ring.publish({"unit": "web", "kind": "state", "text": "one", "time_s": 1.0}))
+    going.until(b"one")
+    server.call(server.replace)
+    server.call(lambda: server.world.ring.publish({"unit": "web", "kind": "state", "text": "two", "time_s": 2.0}))
+    lines = going.until(b"two").splitlines()
+    going.interrupt()
+    assert going.end() == 130
+    assert [json.loads(line)["text"] for line in lines] == ["one", "two"]
+
+
 def test_wait_ends_when_the_unit_arrives(server: RunningServer) -> None:
     going = Going(server.path, "wait slow --timeout 1min")
     server.call(lambda: server.world.request_job("start", "slow", "replace", "test"))
