@@ -16,7 +16,7 @@ def verify(session: Session) -> int:
         raise UsageError("--calendar is not supported yet: units with timers come with a later version")
     if "timespan" in arguments.options:
         return _timespan(session, arguments.text("timespan"))
-    from supervisor.config import check
+    from supervisor.config.check import check
 
     files = [os.path.abspath(file) for file in arguments.operands]
     mode = _mode(files)
@@ -47,7 +47,7 @@ def problems_of_text(draft: str, path: str) -> list[str]:
     """What would be wrong if the file `draft` stood at `path`; a line each. The other units are those beside `path`."""
     from dataclasses import replace
 
-    from supervisor.config import check
+    from supervisor.config.check import check
 
     own = os.path.dirname(os.path.abspath(path))
     mode = _mode([os.path.abspath(path)])
