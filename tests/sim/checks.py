@@ -64,14 +64,21 @@ class Checks:
         for effect in effects:
             if isinstance(effect, do.Spawn):
                 self._one_main_process(effect)
-            if isinstance(effect, do.CheckConditions) or (isinstance(effect, do.Prepare) and self._is_first_step(effect)):
-                self._starts_are_ordered(effect.unit, jobs_now)
+            if self._begins_a_start(effect):
+                self._starts_are_ordered(getattr(effect, "unit", ""), jobs_now)
             if isinstance(effect, do.Prepare):
                 self._start_limit(effect)
             if isinstance(effect, do.FinishJob):
                 self._failure_propagates(effect, effects)
         self._what_is_down_is_empty()
         self._every_job_ends(jobs)
+
+    def _begins_a_start(self, effect: do.Effect) -> bool:
+        """Whether a job's turn has come: its conditions are looked at first, if it has any."""
+        if isinstance(effect, do.CheckConditions):
+            return True
+        spec = self.world.units.get(effect.unit) if isinstance(effect, do.Prepare) else None
+        return isinstance(effect, do.Prepare) and spec is not None and not (spec.conditions or spec.asserts) and self._is_first_step(effect)
 
     def _is_first_step(self, effect: do.Prepare) -> bool:
         return effect.phase in START_PHASES and self.invocations.get(effect.unit) != effect.invocation_id
@@ -86,9 +93,10 @@ class Checks:
         if name in self.unordered:
             return
         for other, spec in self.world.units.items():
-            own = self.world.units[name].dependencies if name in self.world.units else None
-            if other == name or own is None:
-                continue
+            mine = self.world.units.get(name)
+            if other == name or mine is None or (mine.service and mine.service.type == "idle"):
+                continue  # what an idle service starts with comes when it may, long after its job had its turn
+            own = mine.dependencies
             was, still = self.jobs_before.get(other), jobs_now.get(other)
             if was is None or still is None or was["id"] != still["id"] or other in self.unordered:
                 continue

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from random import Random
 from typing import Any
 
+from supervisor.model import events as ev
 from supervisor.model.specification import Condition, Probe, Service, Unit
 from supervisor.model.states import ExitCode, Phase
 from tests.spec.behaviour import Process
@@ -25,6 +26,10 @@ def units(random: Random) -> list[Unit]:
     return [one_unit(random, name, names) for name in names]
 
 
+# A program takes some time, however short: else units that start each other would do so for ever within one instant.
+MOMENT_US = 1 * MS
+
+
 def one_unit(random: Random, name: str, names: list[str]) -> Unit:
     """One unit; edges go to earlier names, but now and then anywhere, so that cycles and contradictions occur."""
     keys = _edges(random, name, names)
@@ -38,7 +43,9 @@ def one_unit(random: Random, name: str, names: list[str]) -> Unit:
     if random.random() < 0.1:
         return target(name, allow_isolate=True, **keys)
     keys["start_limit_burst"] = random.choice((1, 2, 5, 5))
-    keys["start_limit_interval_us"] = random.choice((0, 10 * SECOND, 10 * SECOND))
+    # No limit at all is for units that nothing starts again and again.
+    is_quiet = not {"upholds", "on_failure", "on_success"} & set(keys) and random.random() < 0.05
+    keys["start_limit_interval_us"] = 0 if is_quiet else 10 * SECOND
     keys["start_limit_policy"] = random.choice(("give-up", "give-up", "delay"))
     keys["ignore_on_isolate"] = random.random() < 0.1
     if random.random() < 0.02:
@@ -135,7 +142,7 @@ def script(random: Random, of: Service, phase: Phase, badness: float) -> Process
             spawn_fails=random.choice((("exec", 2, 203), ("fork", 11, 0), ("chdir", 2, 200))), exec_takes_us=random.choice((0, SECOND))
         )
     if draw < 0.6 or (phase is Phase.START and of.type == "oneshot"):
-        keys["lives_us"] = random.choice((0, 0, 100 * MS, 2 * SECOND, 8 * SECOND))
+        keys["lives_us"] = random.choice((MOMENT_US, MOMENT_US, 100 * MS, 2 * SECOND, 8 * SECOND))
         if random.random() < 0.6:
             keys["status"] = random.choice((0, 1, 3, 254, 255))
         else:
@@ -163,7 +170,7 @@ def script(random: Random, of: Service, phase: Phase, badness: float) -> Process
 def good_script(of: Service, phase: Phase) -> Process:
     """What a well-behaved program of this service does."""
     if phase is not Phase.START or of.type == "oneshot":
-        return Process(lives_us=0)
+        return Process(lives_us=MOMENT_US)
     says: tuple[tuple[int, dict[str, str]], ...] = ()
     if of.type in ("notify", "notify-reload"):
         says = ((0, {"READY": "1"}),)
@@ -192,6 +199,26 @@ def datagram(random: Random) -> dict[str, str]:
             {"ERRNO": "5"},
             {"NOTIFYACCESS": "all"},
             {"NONSENSE": "1"},
+        )
+    )
+
+
+def stale_event(random: Random, name: str) -> ev.Event:
+    """A report about something that is no more: a token, a run or a process that nobody waits for."""
+    return random.choice(
+        (
+            ev.Prepared(name, 999_999),
+            ev.PrepareFailed(name, 999_999, "user", 217, "cannot find the user"),
+            ev.Forked(name, 999_999, 99),
+            ev.Execed(name, 999_999),
+            ev.SpawnFailed(name, 999_999, "exec", 2, 203),
+            ev.Exited(name, 999_999, ExitCode.EXITED, 1),
+            ev.AlienExited(name, 99, ExitCode.EXITED, 1),
+            ev.PidFileRead(name, 999_999, 99),
+            ev.Emptied(name, 999_999),
+            ev.ProbeReported(name, 999_999, 0, ok=False),
+            ev.ConditionsChecked(name, 999_999, conditions_hold=False),
+            ev.Notified(name, 99, {"READY": "1"}),
         )
     )
 

@@ -14,7 +14,24 @@ from tests.sim.play import RandomWorld
 from tests.spec.build import MINUTE, MS, SECOND
 
 STEPS_US = (0, 0, 1 * MS, 100 * MS, SECOND, 3 * SECOND, 12 * SECOND)
+EVERYTHING = (
+    "request",
+    "wait",
+    "load",
+    "signal",
+    "datagram",
+    "repeat",
+    "stale",
+    "cancel",
+    "kill",
+    "reset",
+    "conditions",
+    "probes",
+    "intent",
+)
 EVENTS_SHOWN = 40
+AT_REST = ("dead", "failed", "running", "active", "start")
+TEDIOUS = (do.Record, do.StartProbe, ev.ProbeReported)  # not shown when a world fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +49,32 @@ class Mix:
 
 MIXES = (
     Mix("boot storm", 6, (("wait", 3), ("repeat", 1), ("conditions", 1)), badness=0.3, crash_chance=0.01),
-    Mix("manual requests", 30, (("request", 8), ("wait", 4), ("cancel", 1), ("kill", 1), ("reset", 1), ("intent", 1)), badness=0.3),
-    Mix("crash loops", 15, (("wait", 4), ("signal", 4), ("reset", 1), ("request", 1)), badness=0.9, crash_chance=0.005),
+    Mix(
+        "manual requests",
+        40,
+        (("request", 8), ("wait", 6), ("cancel", 1), ("kill", 2), ("reset", 2), ("intent", 2), ("repeat", 2)),
+        badness=0.4,
+    ),
+    Mix("crash loops", 15, (("wait", 4), ("signal", 4), ("reset", 1), ("request", 1), ("repeat", 1)), badness=0.9, crash_chance=0.005),
     Mix("new definitions in mid-start", 20, (("load", 4), ("request", 4), ("wait", 4), ("signal", 1)), badness=0.4, crash_chance=0.005),
-    Mix("notify storm", 30, (("datagram", 8), ("request", 2), ("wait", 3)), badness=0.5, crash_chance=0.01),
-    Mix("late and repeated messages", 20, (("repeat", 6), ("request", 4), ("wait", 4), ("signal", 1)), badness=0.5, is_late=True),
+    Mix("notify storm", 30, (("datagram", 8), ("request", 2), ("wait", 3), ("stale", 1)), badness=0.5, crash_chance=0.01),
+    Mix(
+        "late and repeated messages",
+        40,
+        (("repeat", 8), ("stale", 4), ("request", 4), ("wait", 6), ("signal", 1)),
+        badness=0.5,
+        is_late=True,
+    ),
     Mix("a manager that dies often", 15, (("request", 4), ("wait", 4), ("datagram", 1)), badness=0.5, crash_chance=0.08, is_late=True),
-    Mix("everything at once", 30, tuple((name, 1) for name in ("request", "wait", "load", "signal", "datagram", "repeat", "cancel", "kill",
-        "reset", "conditions", "probes", "intent")), badness=0.5, crash_chance=0.01, is_late=True),
+    Mix("everything at once", 40, tuple((name, 1) for name in EVERYTHING), badness=0.6, crash_chance=0.01, is_late=True),
     Mix("shutdown in the middle", 8, (("request", 4), ("wait", 2), ("signal", 1)), badness=0.6, crash_chance=0.01),
-)  # fmt: skip
+    Mix(
+        "hard to stop",
+        30,
+        (("request", 6), ("wait", 4), ("kill", 2), ("intent", 2), ("reset", 2), ("stale", 2), ("repeat", 3)),
+        badness=1.0,
+    ),
+)
 
 
 def play(seed: int) -> RandomWorld:
@@ -54,7 +87,7 @@ def play(seed: int) -> RandomWorld:
         _end(world, mix)
     except Exception as error:
         units = "\n".join(f"  {generate.as_text(unit)}" for unit in world.units.values())
-        told = [(when, thing) for when, thing in world.history if not isinstance(thing, do.Record)]
+        told = [(when, thing) for when, thing in world.history if not isinstance(thing, TEDIOUS)]
         last = "\n".join(f"  {when}: {thing}" for when, thing in told[-EVENTS_SHOWN:])
         error.add_note(f"world --sim-seed={seed} ({mix.name}), its units:\n{units}\nits last events:\n{last}")
         raise
@@ -74,9 +107,17 @@ def _traffic(world: RandomWorld, mix: Mix) -> None:
         world.checks.last_traffic_us = world.now_us
 
 
+def _somebody(world: RandomWorld, random: Random) -> str:
+    """A unit, by preference one that is on its way somewhere: rare states want visitors."""
+    names = sorted(world.units)
+    moving = [name for name in names if world.sub(name) not in AT_REST]
+    chosen = moving if moving and random.random() < 0.7 else names
+    return random.choice(chosen) if chosen else "nobody"
+
+
 def act(world: RandomWorld, random: Random, action: str) -> None:
     """One thing that somebody does to the world."""
-    name = random.choice(sorted(world.units)) if world.units else "nobody"
+    name = _somebody(world, random)
     match action:
         case "wait":
             world.advance(random.choice(STEPS_US))
@@ -94,6 +135,8 @@ def act(world: RandomWorld, random: Random, action: str) -> None:
             world.send(name, random.choice(pids), generate.datagram(random))
         case "repeat":
             world.repeat_the_past()
+        case "stale":
+            world.hear(generate.stale_event(random, name))
         case "cancel":
             jobs = world.engine.list_jobs()
             world.ask_to_cancel(random.choice(jobs)["id"] if jobs else 4711)
@@ -121,7 +164,8 @@ def _end(world: RandomWorld, mix: Mix) -> None:
     if not world.has_left:
         world.shutdown()
         world.advance(13 * MINUTE)
-    assert world.has_left, f"supd does not leave: {world.engine.list_jobs()}"
+    states = {name: world.sub(name) for name in world.checks.known}
+    assert world.has_left, f"supd does not leave: {world.engine.list_jobs()}, {states}"
     if world.left is not None and not world.left.is_forced:
         left = [p for p in world.machine.living.values() if p.unit not in world.checks.lenient and p.unit in world.checks.known]
         assert not left, f"supd has left and processes have not: {left}"

@@ -54,6 +54,7 @@ class Machine:
     sockets: dict[str, list[Datagram]] = field(default_factory=dict)
     reaped: list[tuple[str, int, ExitCode, int]] = field(default_factory=list)
     spawned_runs: set[int] = field(default_factory=set)
+    made: list[str] = field(default_factory=list)  # the unit of every run that was spawned, in order
     next_pid: int = 1000
 
     def fork(self, unit: str, run: int | None, phase: Phase, script: Process) -> Living:
@@ -71,6 +72,7 @@ class Machine:
     def open_run(self, run: int, unit: str, phase: Phase) -> Run:
         assert run not in self.spawned_runs, f"run {run} of {unit} was spawned twice"
         self.spawned_runs.add(run)
+        self.made.append(unit)
         self.runs[run] = Run(unit, phase)
         return self.runs[run]
 

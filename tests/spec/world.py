@@ -186,6 +186,10 @@ class World(Shell):
         """How many main processes (or oneshot commands) were prepared for the unit."""
         return self.spawns(unit).count("start")
 
+    def machine_starts(self, unit: str) -> int:
+        """How many processes the keeper has really made for the unit."""
+        return self.machine.made.count(unit)
+
     def spawns(self, unit: str) -> list[str]:
         """The phases of all processes made for the unit so far, in order."""
         return [str(effect.phase) for _, effect in self.history if isinstance(effect, do.Prepare) and effect.unit == unit]
