@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,12 +21,11 @@ from typing import Any
 
 from tests.system.arrival import Deadline, NotInTime, ends_in_time, wait_for_socket, wait_for_text
 from tests.system.descent import Process, descendants, marked
+from tests.system.users import PROGRAMS, command_as
 
 Json = dict[str, Any]
 Ran = subprocess.CompletedProcess[str]
 
-PROGRAMS = os.path.dirname(sys.executable)  # `supd` and `supctl` are installed beside the interpreter that runs the tests
-NOBODY = 65534
 _SHORT_TMP = "/tmp"  # the control socket's path must fit into sun_path, and pytest's own directories do not
 
 
@@ -112,14 +110,13 @@ class Supd:
             arguments = ("--units", "units")  # root takes no `./units` that it was not given
         with open(self.stderr_path, "ab") as stderr:
             self._process = subprocess.Popen(
-                [os.path.join(PROGRAMS, "supd"), *arguments],
+                command_as(self.uid, [os.path.join(PROGRAMS, "supd"), *arguments]),
                 cwd=self.directory,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
-                **self._as_user(self.uid),
             )
         pidfd = os.pidfd_open(self._process.pid)
         try:
@@ -128,10 +125,6 @@ class Supd:
             raise NotInTime(f"{late}; supd said:\n{self.said()}") from None
         finally:
             os.close(pidfd)
-
-    @staticmethod
-    def _as_user(uid: int | None) -> dict[str, Any]:
-        return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
 
     @property
     def keeper_pid(self) -> int:
@@ -200,7 +193,7 @@ class Supd:
     def run(self, program: str, *arguments: str, uid: int | None = None, within_s: float = 60.0, **environment: str) -> Ran:
         """Run `supd` or `supctl` in the project directory to its end, without a hint where the socket is."""
         return subprocess.run(
-            [os.path.join(PROGRAMS, program), *arguments],
+            command_as(uid, [os.path.join(PROGRAMS, program), *arguments]),
             cwd=self.directory,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
@@ -209,7 +202,6 @@ class Supd:
             errors="replace",
             timeout=within_s,
             check=False,
-            **self._as_user(uid),
         )
 
     def json(self, *arguments: str) -> Any:
@@ -312,12 +304,11 @@ class Supd:
     def watch(self, *arguments: str, until: str, within_s: float = 30.0) -> str:
         """Run a supctl that goes on (`logs -f`, `events -f`) until it prints `until`; what it printed."""
         with subprocess.Popen(
-            [os.path.join(PROGRAMS, "supctl"), *arguments],
+            command_as(self.uid, [os.path.join(PROGRAMS, "supctl"), *arguments]),
             cwd=self.directory,
             env={**self.environment, "SUPD_SOCKET": self.socket_path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            **self._as_user(self.uid),
         ) as process:
             assert process.stdout is not None
             try:
@@ -342,7 +333,7 @@ class Supd:
         """What a person would look at first: what supd said, the list of units, and the reasons of those that are not up."""
         parts = [f"$ supd   (in {self.directory})\n{self.said()}"]
         if self.is_running:
-            questions = [["list", "--all"], ["list-jobs"], ["events", "-n", "60"]]
+            questions = [["list"], ["list-jobs"], ["events", "-n", "60"]]
             for unit in self._not_up():
                 questions += [["why", unit], ["logs", unit, "-n", "20"]]
             for question in questions:

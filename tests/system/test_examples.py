@@ -13,7 +13,8 @@ import pytest
 
 from tests.system.conftest import StartSupd
 from tests.system.daemons import ask
-from tests.system.supd import NOBODY, Supd, free_port
+from tests.system.supd import Supd, free_port
+from tests.system.users import NOBODY
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _WORKERS = ("worker@1", "worker@2", "worker@3")

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import pytest
 
 from tests.system.conftest import StartSupd
-from tests.system.supd import NOBODY, Supd
+from tests.system.supd import Supd
+from tests.system.users import NOBODY, OTHER, command_as
 
 _SLEEPER = '[service]\nexec_start = "/bin/sleep infinity"\n'
-_OTHER = 65533  # a second user without a name
 
 _ASK = """
 import socket, sys
@@ -40,9 +40,8 @@ sys.stdout.buffer.write(answer)
 
 def _ask_as(uid: int, supd: Supd) -> str:
     """The raw answer to `GET /v1/units` when that user asks."""
-    command = [sys.executable, "-c", _ASK, supd.socket_path]
-    done = subprocess.run(command, user=uid, group=uid, extra_groups=[], cwd="/", capture_output=True, text=True, check=True)
-    return done.stdout
+    command = command_as(uid, [sys.executable, "-c", _ASK, supd.socket_path])
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout
 
 
 def _open_the_way(supd: Supd) -> None:
@@ -85,7 +84,7 @@ def test_root_and_the_owner_are_answered_and_a_third_is_not(start_supd: StartSup
     _open_the_way(supd)
     assert _ask_as(NOBODY, supd).split(" ")[1] == "200"
     assert _ask_as(0, supd).split(" ")[1] == "200"
-    assert '"a"' not in _ask_as(_OTHER, supd)
+    assert '"a"' not in _ask_as(OTHER, supd)
 
 
 def test_supctl_of_a_foreign_user_changes_nothing_and_says_so(start_supd: StartSupd, as_root: None) -> None:
@@ -116,11 +115,11 @@ class Spoiled(NamedTuple):
 
 # In a project of NOBODY:
 _FOUND = {
-    "units belongs to another user": Spoiled("units", _OTHER, _OTHER, 0o755),
+    "units belongs to another user": Spoiled("units", OTHER, OTHER, 0o755),
     "units is writable by everybody": Spoiled("units", NOBODY, NOBODY, 0o777),
-    "units is writable by another group": Spoiled("units", NOBODY, _OTHER, 0o775),
+    "units is writable by another group": Spoiled("units", NOBODY, OTHER, 0o775),
     "the project is writable by everybody": Spoiled(".", NOBODY, NOBODY, 0o777),
-    "the project belongs to another user": Spoiled(".", _OTHER, _OTHER, 0o755),
+    "the project belongs to another user": Spoiled(".", OTHER, OTHER, 0o755),
 }
 
 
@@ -138,7 +137,7 @@ def test_supctl_does_not_ask_a_supd_that_another_user_left_in_the_way(make_supd:
     supd = make_supd({"a": _SLEEPER}, uid=NOBODY)
     supd.start()
     _open_the_way(supd)
-    said = supd.run("supctl", "list", uid=_OTHER)
+    said = supd.run("supctl", "list", uid=OTHER)
     assert said.returncode == 69
     assert "a " not in said.stdout
 

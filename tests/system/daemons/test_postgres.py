@@ -2,7 +2,10 @@
 
 import glob
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,12 +23,10 @@ def _programs() -> str:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A data directory made once and copied for each test."""
-    directory = str(tmp_path_factory.mktemp("cluster") / "data")
-    os.makedirs(directory)
-    for path in (directory, os.path.dirname(directory)):
-        subprocess.run(["chown", "postgres", path], check=True)
+def cluster() -> Iterator[str]:
+    """A data directory made once and copied for each test; not below pytest's own, which no other user may enter."""
+    directory = tempfile.mkdtemp(prefix="supd-cluster-", dir="/tmp")
+    shutil.chown(directory, "postgres")
     subprocess.run(
         [f"{_programs()}/initdb", "--no-sync", "--auth=trust", "--username=postgres", "--pgdata=."],
         cwd=directory,
@@ -35,7 +36,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> str:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    return directory
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture
