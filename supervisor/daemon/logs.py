@@ -82,9 +82,14 @@ class LogPump:
     def has_pipe(self, unit: str) -> bool:
         return unit in self._paces
 
-    def adopt(self, unit: str, fd: int) -> None:
-        """Take over a pipe that the keeper held while there was no manager. Owns `fd` from now on."""
+    def adopt(self, unit: str, fd: int, marked: tuple[int, int] | None = None) -> None:
+        """Take over a pipe that the keeper held while there was no manager. Owns `fd` from now on.
+
+        `marked` is what `mark` returned to the last manager, if that is known.
+        """
         os.set_blocking(fd, False)
+        if marked is not None:
+            self._marks[unit] = marked
         self._add(unit, fd)
 
     def _add(self, unit: str, fd: int) -> None:
@@ -118,19 +123,21 @@ class LogPump:
         if pace is not None:
             self._drain_now(pace.stream)
 
-    def mark(self, unit: str) -> None:
-        """What the unit writes from here on belongs to its new start (`position_of_start`)."""
+    def mark(self, unit: str) -> tuple[int, int] | None:
+        """What the unit writes from here on belongs to its new start. The place, for `adopt`; None for a unit without a pipe."""
         pace = self._paces.get(unit)
-        if pace is not None:
-            self._drain_now(pace.stream)
-            self._marks[unit] = pace.stream.position()
+        if pace is None:
+            return None
+        self._drain_now(pace.stream)
+        position = self._marks[unit] = pace.stream.position()
+        return position
 
     def position_of_start(self, unit: str) -> tuple[int, int]:
-        """(sequence, offset) at the last `mark`, or the log's end if there was none."""
-        if (position := self._marks.get(unit)) is None:
-            pace = self._paces.get(unit)
-            return pace.stream.position() if pace is not None else (1, 0)
-        return position
+        """(sequence, offset) at the last `mark`; without one, where this pump began with the unit."""
+        if (position := self._marks.get(unit)) is not None:
+            return position
+        pace = self._paces.get(unit)
+        return pace.stream.start_position() if pace is not None else (1, 0)
 
     def tail(self, unit: str, count: int) -> list[str]:
         """The last `count` lines the unit wrote: decoded with replacement, terminal escapes neutralised."""

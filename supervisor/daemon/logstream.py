@@ -33,6 +33,7 @@ class LogStream:
         self.segment = Segment(directory)
         self.is_spliced = True
         self.lost_bytes = 0  # ever
+        self.first_position: tuple[int, int] | None = None  # where the first byte that came through here stands
         self.trouble = ""  # why nothing can be written at this moment
         self._gap_bytes = 0  # lost and not told yet
         self._lock = allocate_lock()
@@ -50,6 +51,11 @@ class LogStream:
         """How much the pipe holds at this moment (FIONREAD)."""
         with self._lock:
             return 0 if self._is_closed else self._waiting_bytes()
+
+    def start_position(self) -> tuple[int, int]:
+        """(sequence, offset) of the first byte that came through here, or of the next one if there was none."""
+        with self._lock:
+            return self.first_position or self.segment.position()
 
     def position(self) -> tuple[int, int]:
         """(sequence, offset) where the next byte will stand."""
@@ -80,6 +86,8 @@ class LogStream:
             return 0
         try:
             end = self.segment.end()
+            if self.first_position is None:
+                self.first_position = self.segment.sequence, end
             if self._gap_bytes:
                 end += self._tell_gap(end)
             count = self._splice(end) if self.is_spliced else self._copy(end)
