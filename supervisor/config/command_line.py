@@ -61,7 +61,7 @@ def _next_word(line: str, position: int) -> _Word | None:
     """The word at or after `position`, None when only blanks are left. Raises CommandLineError for an open quote."""
     while position < len(line) and line[position] in _BLANKS:
         position += 1
-    if position == len(line):
+    if position >= len(line):
         return None
     out = bytearray()
     quote = ""
@@ -76,7 +76,7 @@ def _next_word(line: str, position: int) -> _Word | None:
             else:
                 unknown = unknown or line[position : position + 2]
                 out += line[position : position + 2].encode("utf-8", "surrogateescape")
-                position += 2
+                position = min(position + 2, len(line))
             continue
         if quote:
             if char == quote:

@@ -64,7 +64,7 @@ def _relaxed_words(text: str) -> list[str]:
     while True:
         while position < len(text) and text[position] in _BLANKS:
             position += 1
-        if position == len(text):
+        if position >= len(text):
             return words
         out: list[str] = []
         quote = ""
