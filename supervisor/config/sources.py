@@ -181,12 +181,13 @@ class Sources:
             self.stamps[path] = None
             self.complain(path, 0, f"cannot read the file: {error.strerror}")
             return None
+        info = os.fstat(descriptor)
+        self.stamps[path] = stamp_of(info)
+        if not stat.S_ISREG(info.st_mode):
+            os.close(descriptor)
+            self.complain(path, 0, "it is not a regular file")
+            return None
         with os.fdopen(descriptor, "rb") as file:
-            info = os.fstat(file.fileno())
-            self.stamps[path] = stamp_of(info)
-            if not stat.S_ISREG(info.st_mode):
-                self.complain(path, 0, "it is not a regular file")
-                return None
             if not self._is_trusted(path, info):
                 return None
             if info.st_size > FILE_SIZE_MAX_BYTES:
