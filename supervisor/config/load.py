@@ -37,11 +37,14 @@ def load(mode: Mode, *, checks_ownership: bool | None = None) -> LoadResult:
     return _Loader(mode, checks_ownership).run()
 
 
-def load_one(mode: Mode, name: str) -> LoadedUnit | None:
-    """One instance of a template, read now; None when no file serves it. Faults make the unit unusable, not an exception."""
+def load_one(mode: Mode, name: str, aliases: dict[str, str]) -> LoadedUnit | None:
+    """One instance of a template, read now; None when no file serves it. Faults make the unit unusable, not an exception.
+
+    `aliases` are those of the set that it joins.
+    """
     loader = _Loader(mode, None)
     loader.read_overrides()
-    loader.aliases = dict(loader.sources.symlink_aliases)
+    loader.aliases = aliases
     loader.add(name, is_listed=False)
     unit = loader.decoded[name].unit if name in loader.decoded else None
     if unit is None:
@@ -49,6 +52,7 @@ def load_one(mode: Mode, name: str) -> LoadedUnit | None:
             return None
         text = "; ".join(problem.text() for problem in loader.errors + loader.sources.problems)
         return LoadedUnit(Unit(name, "service", is_enabled=False, load_error=text or "its file cannot be read"), {})
+    unit = replace(unit, dependencies=loader.resolved(unit.dependencies))
     return LoadedUnit(loader.enabled_unit(unit, frozenset()), loader.origins_of(name))
 
 

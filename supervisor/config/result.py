@@ -48,7 +48,7 @@ class LoadResult:
             return known
         from supervisor.config.load import load_one  # the parsers, which a boot from the store did not need
 
-        loaded = load_one(self.mode, name)
+        loaded = load_one(self.mode, name, self.aliases)
         if loaded is not None:
             self.units[name] = loaded.unit
             self.origins[name] = loaded.origins

@@ -155,6 +155,13 @@ def test_an_instance_is_made_when_somebody_asks_for_it(tmp_path: Path) -> None:
     assert result.instantiate("nothing@1") is None
 
 
+def test_an_instance_made_later_knows_the_aliases_of_the_set_it_joins(tmp_path: Path) -> None:
+    files = {"worker@.toml": '[unit]\nafter = ["database"]\n' + SERVICE, "db.toml": '[unit]\naliases = ["database"]\n' + SERVICE}
+    unit = loaded(tmp_path, files).instantiate("worker@1")
+    assert unit is not None
+    assert unit.dependencies.after == ("db",)
+
+
 @pytest.mark.parametrize(
     ("raw", "complaint"),
     [
