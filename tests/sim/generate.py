@@ -10,7 +10,7 @@ from typing import Any
 
 from supervisor.model import events as ev
 from supervisor.model.specification import Condition, Probe, Service, Unit
-from supervisor.model.states import ExitCode, Phase
+from supervisor.model.states import ExitCode, JobType, Phase, Wanted
 from tests.spec.behaviour import Process
 from tests.spec.build import MS, SECOND, statuses, target, unit
 
@@ -219,6 +219,18 @@ def stale_event(random: Random, name: str) -> ev.Event:
             ev.ProbeReported(name, 999_999, 0, ok=False),
             ev.ConditionsChecked(name, 999_999, conditions_hold=False),
             ev.Notified(name, 99, {"READY": "1"}),
+        )
+    )
+
+
+def wish(random: Random, name: str, request: int) -> ev.Event:
+    """Something that a person may ask of a unit at any moment."""
+    return random.choice(
+        (
+            ev.JobRequested(request, random.choice(tuple(JobType)), name, by="a passer-by"),
+            ev.FailureReset(request, name),
+            ev.KillRequested(request, name, random.choice(SIGNALS), random.choice(("main", "control", "all")), by="a passer-by"),
+            ev.IntentLoaded(name, random.choice((Wanted.UP, Wanted.DOWN)), "remembered", "a passer-by", 1),
         )
     )
 

@@ -21,6 +21,8 @@ from tests.spec.world import World
 
 LATENCIES_US = (0, 0, 0, 1_000, 50_000, 2_000_000)
 SHADOW_CHANCE = 0.03
+RARE = ("exited", "reload", "reload-signal", "reload-notify", "stop", "stop-watchdog", "stop-sigkill", "final-watchdog", "final-sigterm",
+        "final-sigkill", "auto-restart-queued")  # fmt: skip
 THINGS_MAX = 30_000  # events and effects of one world
 # Events of the past that may come a second time (the keeper's replay): they must change nothing.
 REPEATABLE = (
@@ -47,6 +49,7 @@ class RandomWorld(World):
         self.shadow: Engine | None = None
         self.past: list[ev.Event] = []
         self._keeper_clock_us = 0
+        self._has_visitor = False
         super().__init__(*units, seed=str(random.random()))
         self.checks = Checks(self)
         self.checks.learn(self.units)
@@ -90,6 +93,19 @@ class RandomWorld(World):
             self.past.append(event)
         if self.shadow is None and self.random.random() < SHADOW_CHANCE:
             self.shadow = self._restored()
+        if self.badness and not self._has_visitor and name in self.units and self.sub(name) in RARE:
+            self._has_visitor = True
+            self._visit(name)
+            self._has_visitor = False
+
+    def _visit(self, name: str) -> None:
+        """A unit is where units seldom are: somebody comes by before it moves on."""
+        for _ in range(6 if self.sub(name).startswith("reload-") else 1):
+            if self.random.random() < 0.4:
+                self.hear(generate.stale_event(self.random, name))
+        if self.random.random() < 0.15:
+            self._requests += 1
+            self.step(generate.wish(self.random, name, self._requests))
 
     def _handle(self, event: ev.Event) -> list[do.Effect]:
         effects = super()._handle(event)
@@ -139,7 +155,9 @@ class RandomWorld(World):
         before = self._look(name)
         since = len(self.history)
         armed, self.crash_point = self.crash_point, lambda _point: False
+        had_visitor, self._has_visitor = self._has_visitor, True
         self.step(event)
+        self._has_visitor = had_visitor
         self.crash_point = armed
         again = [e for _, e in self.history[since:] if isinstance(e, do.Spawn | do.Prepare | do.Kill | do.FinishJob)]
         assert not again and self._look(name) == before, f"{event} changed something when it came again: {again}"

@@ -8,7 +8,7 @@ import pytest
 from tests.sim import cells
 from tests.sim.traffic import MIXES, play
 
-WORLDS = 900  # about 30 s on one core
+WORLDS = 1_000  # about 30 s on one core
 BATCH = 25
 
 
