@@ -30,12 +30,6 @@ class Mode:
     logs_root: str  # %L, logs_directory=
     configuration_root: str  # %E, configuration_directory=
 
-    def base_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What every process of a unit starts with: supd's own variables less those meant for supd, or PATH alone."""
-        if not self.inherits_environment:
-            return {"PATH": FIXED_PATH}
-        return {name: value for name, value in environ.items() if not name.startswith(UNINHERITED_PREFIXES)}
-
 
 def project(
     unit_directories: tuple[str, ...] | list[str],

@@ -118,7 +118,8 @@ class _Judge:
         return None
 
     def _by_marker(self, process: Process) -> str | None:
-        # Only a process that lost its parent needs this: the child of a living stranger is that stranger's.
-        if process.parent not in self._reapers or not self._known.invocations:
+        # Only a process that lost its parent needs this: the child of a living stranger is that stranger's. (A parent that is
+        # not in the snapshot ended while the snapshot was taken.)
+        if not self._known.invocations or (process.parent in self._table and process.parent not in self._reapers):
             return None
         return self._known.invocations.get(self._read_marker(process.pid))

@@ -9,26 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from supervisor.config import overrides, store
-from supervisor.config.mode import Mode
+from supervisor.config import load_units, overrides, store
 from supervisor.config.result import LoadResult
 from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.shell import Shell
 from supervisor.model import names
 from supervisor.model.events import UnitsLoaded
 from supervisor.model.specification import Unit
-
-
-def read(mode: Mode) -> LoadResult:
-    """The set as the store holds it, or as the files say; kept for the next boot when it is good. May take long."""
-    stored = store.read(mode)
-    if stored is not None:
-        return stored
-    from supervisor.config.load import load  # pydantic and the parsers: not needed when the store serves
-
-    result = load(mode)
-    store.write(result)
-    return result
 
 
 def units_of(result: LoadResult) -> dict[str, Unit]:
@@ -106,7 +93,7 @@ class Definitions:
 
     async def reload(self) -> Json:
         """Read the files again. Errors change nothing and are kept to be shown; else the new set is in force on return."""
-        result = await asyncio.to_thread(read, self.mode)
+        result = await asyncio.to_thread(load_units, self.mode)
         errors = [problem.json() for problem in result.errors]
         if errors:
             self._rejected = errors

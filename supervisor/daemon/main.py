@@ -10,10 +10,11 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from supervisor import __version__
+from supervisor.config import load_units
 from supervisor.daemon import options as opts
 from supervisor.daemon import place
 from supervisor.daemon.announce import Announcer
-from supervisor.daemon.definitions import Definitions, read, units_of
+from supervisor.daemon.definitions import Definitions, units_of
 from supervisor.daemon.link import KeeperLink, LinkClosed
 from supervisor.daemon.shell import Shell
 from supervisor.model.errors import SupdError
@@ -78,7 +79,7 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     place.prepare(mode)
     if is_first:
         _take_place(options, mode, link)
-    definitions = Definitions(read(mode), announcer.say)
+    definitions = Definitions(load_units(mode), announcer.say)
     shell = _assemble(mode, link, definitions, announcer)
     if is_first:
         definitions.report()
@@ -127,7 +128,7 @@ def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announce
 
     context = Context(
         mode=mode.kind,
-        base_environment=mode.base_environment(os.environ),
+        base_environment=own if mode.inherits_environment else environment.clean_base(os.environ, mode.kind == "system"),
         own_environment=own,
         directory=mode.working_directory,
         roots={

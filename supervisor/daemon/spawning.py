@@ -70,10 +70,11 @@ class Spawning:
             shell.post(ev.PrepareFailed(unit.id, effect.run, "fork", 1, f"cannot open its notify socket or log pipe: {error}"))
             return
         if shell.preparer.is_immediate(unit):
-            result, raised = None, None
+            result: SpawnRequest | None = None
+            raised: BaseException | None = None
             try:
                 result = shell.preparer.prepare(effect, unit)
-            except PrepareError as error:
+            except (PrepareError, OSError, ValueError) as error:
                 raised = error
             self._on_prepared(effect, result, raised)
         else:
@@ -268,12 +269,19 @@ class Spawning:
         shell.processes.release(name, effect.will_restart)
         unit = shell.engine.core.specs.get(name)
         if unit is not None and shell.preparer.has_leftovers(unit):
-            shell.workers.submit(lambda: shell.preparer.release(unit, effect.will_restart), lambda result, error: None)
+            # Begun here, so that a start that follows at once waits for the end of it and keeps its new directories.
+            work = shell.preparer.begin_release(unit, effect.will_restart)
+            shell.workers.submit(work, lambda found, error: self._tell(name, found, error))
         if not effect.will_restart and shell.notify is not None and shell.notify.path_of(name) is not None:
             shell.notify.close(name)
             if f"notify:{name}" in self._stored:
                 self._stored.discard(f"notify:{name}")
                 shell.link.send({}, [["drop", f"notify:{name}"]])
+
+
+    def _tell(self, unit: str, troubles: list[str] | None, error: BaseException | None) -> None:
+        for text in [*(troubles or ()), *([f"cannot clear away after {unit}: {error}"] if error else ())]:
+            self._shell.on_record(fx.Record(unit, "definition", text))
 
 
 def _spawn_text(step: str, number: int) -> str:

@@ -121,6 +121,8 @@ class Transaction:
             return
         if spec is None:
             raise TransactionError("no-such-unit", f"cannot {type_} {unit}: there is no such unit", unit)
+        if unit in self._core.vanished and (type_ == RESTART or (type_ == START and not self._core.active(unit).is_up)):
+            raise TransactionError("no-such-unit", f"cannot {type_} {unit}: its unit file is gone", unit)
         if spec.is_masked:
             raise TransactionError("masked", f"cannot {type_} {unit}: it is masked; `supctl unmask {unit}` lifts that", unit)
         if spec.load_error:
