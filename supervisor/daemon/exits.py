@@ -39,6 +39,9 @@ class ExitWatch:
         else:
             self._on_ended(unit)
 
+    def is_watching(self, unit: str) -> bool:
+        return unit in self._pidfds
+
     def forget(self, unit: str) -> None:
         for pidfd in self._pidfds.pop(unit, ()):
             self._reactor.remove_reader(pidfd)

@@ -39,6 +39,8 @@ OnEmptied = Callable[[Emptied], object]
 # A process that forks as fast as we look ends here; a repeated SIGKILL then goes on when the first ones have ended.
 _PASSES_MAX = 8
 _NAMED_IN_TEXT_MAX = 8
+# Somebody forks as fast as /proc can be read: look again soon, but let others have their turn.
+_TORN_AGAIN_US = 5_000
 
 
 class TrackingUnavailable(OSError):
@@ -86,6 +88,7 @@ class Processes:
         """
         if any(effect.unit == unit for effect in self._pending):
             self._flush()
+        self._chases.pop(unit, None)
         return self._cgroups.create(unit) if self._events is not None else None
 
     def note_started(self, unit: str, run: int, pid: int, start_time_ticks: int, invocation_id: str) -> None:
@@ -248,7 +251,9 @@ class Processes:
     def _is_empty(self, unit: str) -> bool:
         if self._runs.identities(unit):
             return False
-        return not (self._cgroups.is_populated(unit) if self._events is not None else self._members(unit))
+        if self._scanner is not None:
+            return not self._scanner.is_torn and not self._members(unit)
+        return not self._cgroups.is_populated(unit)
 
     def _settle(self, unit: str) -> bool:
         """Answer who waits for the unit if it is empty."""
@@ -291,19 +296,22 @@ class Processes:
         if self._scanner is None:
             return
         for unit in list(self._waits):
-            if not self._settle(unit) and unit not in self._chases and (members := self._members(unit)):
+            if not self._settle(unit) and not self._exits.is_watching(unit) and (members := self._members(unit)):
                 self._exits.watch(unit, [(p.pid, p.start_time_ticks) for p in members])
+        if self._waits and self._scanner.is_torn and self._turn is None:
+            self._turn = self._reactor.call_later_us(_TORN_AGAIN_US, self._flush)
 
     def _chase(self, unit: str) -> None:
-        """Kill what a repeated SIGKILL finds alive, and look again when those have ended."""
+        """Kill what a repeated SIGKILL finds alive, and look again when those have ended.
+
+        It goes on until the unit is empty, is released, or has a new process made for it.
+        """
         spared = self._chases[unit]
         targets = [(p.pid, p.start_time_ticks) for p in self._members(unit) if p.pid not in spared]
-        if not targets:
-            del self._chases[unit]
-            return
         for identity in targets:
             self._send(unit, identity, (signal.SIGKILL,))
-        self._exits.watch(unit, targets)
+        if targets:
+            self._exits.watch(unit, targets)
 
     def close(self) -> None:
         """The manager leaves: nothing is watched any more, and the instance's cgroup goes if it is empty."""

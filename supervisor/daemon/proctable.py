@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 _ENVIRONMENT_LIMIT_BYTES = 1 << 20
+_LOOKS_MAX = 16
 _MARKER = b"INVOCATION_ID="
 _MARKER_LENGTH = 32
 
@@ -74,13 +75,38 @@ def _parse(pid: int, raw: bytes, accepts_zombie: bool) -> Process | None:
     return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), comm)
 
 
-def scan() -> dict[int, Process]:
-    """Every living process, by pid."""
-    found: dict[int, Process] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (process := read_process(int(name))) is not None:
-            found[process.pid] = process
-    return found
+class Snapshot(NamedTuple):
+    """Every living process, by pid. `is_torn`: forks went on as fast as we looked, so a process born meanwhile may be missing."""
+
+    table: dict[int, Process]
+    is_torn: bool
+
+
+def scan() -> Snapshot:
+    """Look at /proc until no process was made during a look.
+
+    One look is not one instant: a process that forks and ends while we are elsewhere in the list shows neither itself nor its
+    child. But if the newest pid is the same after a look as before it, nothing was born during it, and nothing is missing.
+    """
+    table: dict[int, Process] = {}
+    seen: set[str] = set()
+    for _ in range(_LOOKS_MAX):
+        newest = _newest_pid()
+        # What was read once need not be read again: that it may have ended since is for the next scan to see.
+        for name in os.listdir("/proc"):
+            if name.isdigit() and name not in seen:
+                seen.add(name)
+                if (process := read_process(int(name))) is not None:
+                    table[process.pid] = process
+        if _newest_pid() == newest:
+            return Snapshot(table, False)
+    return Snapshot(table, True)
+
+
+def _newest_pid() -> bytes:
+    """The pid that was given last in our pid namespace (`proc_loadavg(5)`)."""
+    with open("/proc/loadavg", "rb", 0) as file:
+        return file.read(256).split()[4]
 
 
 def invocation_marker(pid: int) -> str:

@@ -72,6 +72,7 @@ class ScanTracker:
         self._protected = protected
         self._members: dict[str, list[Process]] = {}
         self._seen_ns = 0
+        self.is_torn = False  # the last snapshot may lack processes: nothing may be called empty by it
         self.unattributed: list[Process] = []
 
     def refresh(self, max_age_ms: int = 0) -> None:
@@ -79,7 +80,7 @@ class ScanTracker:
         if now_ns - self._seen_ns < max_age_ms * 1_000_000:
             return
         self._seen_ns = now_ns
-        table = proctable.scan()
+        table, self.is_torn = proctable.scan()
         known = self._runs.known(self._keeper, self._protected)
         owners = attribution.attribute(table, known, proctable.invocation_marker)
         members: dict[str, list[Process]] = {}

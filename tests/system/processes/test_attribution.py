@@ -44,6 +44,7 @@ CASES = {
     "nor if the session's number came round": Case([process(200, 1, start=40), process(300, KEEPER, session=200)], None, runs={}),
     "nor if it is older than the run": Case([process(300, KEEPER, session=200, start=15)], None, runs={}),
     "an orphan with the unit's marker is": Case([process(300, KEEPER)], "web", markers={300: "aaaa"}),
+    "one whose parent ended while the snapshot was taken is": Case([process(300, 299)], "web", markers={300: "aaaa"}),
     "an orphan with a marker nobody knows is not": Case([process(300, KEEPER)], None, markers={300: "cccc"}),
     "an orphan without anything is not": Case([process(300, KEEPER)], None),
     "a remembered orphan without anything is": Case([process(300, KEEPER)], "web", runs={(300, 50): "web"}),

@@ -177,11 +177,11 @@ class World:
         return {process.pid for process in self.processes.members(unit)}
 
     def is_alive(self, pid: int) -> bool:
-        return pid in scan()
+        return pid in scan().table
 
     def close(self) -> None:
         assert self._nursery.stdin is not None and self._nursery.stdout is not None
-        for pid in scan():
+        for pid in scan().table:
             if self._is_ours(pid):
                 os.kill(pid, signal.SIGKILL)
                 self.wait_gone(pid)
