@@ -57,7 +57,8 @@ class Supd:
         """Write the project; nothing is started yet.
 
         `units`: text of units/NAME.toml by NAME. `files`: other files by path within the project. `uid`: the user it belongs
-        to and runs as (root only). `tracking`: "cgroup" or "scan" to force how processes are tracked (SUPD_TRACKING).
+        to and runs as (root only). `tracking`: "cgroup" or "scan" to force how processes are tracked; SUPD_TRACKING in the
+        tests' own environment does so for all of them.
         """
         self.directory = tempfile.mkdtemp(prefix="supd-", dir=_SHORT_TMP)
         os.chmod(self.directory, 0o755)
@@ -73,7 +74,7 @@ class Supd:
             kept.pop("XDG_RUNTIME_DIR", None)
         name, _, value = self._mark.partition("=")
         self.environment = {**kept, name: value, **(environment or {})}
-        if tracking:
+        if tracking := tracking or os.environ.get("SUPD_TRACKING"):
             self.environment["SUPD_TRACKING"] = tracking
         os.mkdir(self.path("units"))
         for unit, text in units.items():
