@@ -20,13 +20,21 @@ from .peers import PEERS
 def options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n", default="50,200,1000")
     p.add_argument("--log", action="store_true", help="with captured logs")
+    p.add_argument("--warm", action="store_true", help="the second boot from the same directory: what a peer keeps of its configuration is there")
 
 
-def one(cls: type[Adapter], n: int, log: bool) -> Sample:
+def one(cls: type[Adapter], n: int, log: bool, warm: bool) -> Sample:
     with workspace(f"b1-{cls.name}") as (directory, stamps):
         a = cls(directory)
         a.prepare(n, lambda i: [SVC, "idle", f"s{i:04d}", str(stamps.path)], log)
         try:
+            if warm:
+                a.start()
+                if not a.booted(stamps):
+                    return {"ok": False, "why": a.complaint()}
+                time.sleep(1)
+                a.stop()
+                stamps.clear()
             b0, t0_ns = busy_s(), time.monotonic_ns()
             a.start()
             if not a.booted(stamps):
@@ -54,5 +62,5 @@ def run(args: argparse.Namespace, peers: list[str]) -> None:
     res = Results("b1", vars(args), args.tag)
     for n in map(int, args.n.split(",")):
         for rep, name in rounds(peers, args.reps):
-            sample = quietly(partial(one, PEERS[name], n, args.log))
+            sample = quietly(partial(one, PEERS[name], n, args.log, args.warm))
             res.add(peer=name, n=n, rep=rep, **sample)

@@ -35,6 +35,9 @@ class Stamps:
         self.path = path
         path.write_bytes(b"")
 
+    def clear(self) -> None:
+        os.truncate(self.path, 0)
+
     def count(self) -> int:
         return os.stat(self.path).st_size // STAMP_BYTES
 
