@@ -20,7 +20,7 @@ from .peers import PEERS
 def options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--n", default="50,200,1000")
     p.add_argument("--log", action="store_true", help="with captured logs")
-    p.add_argument("--warm", action="store_true", help="the second boot from the same directory: what a peer keeps of its configuration is there")
+    p.add_argument("--warm", action="store_true", help="the second boot from the same directory, with what the first one kept")
 
 
 def one(cls: type[Adapter], n: int, log: bool, warm: bool) -> Sample:
