@@ -7,10 +7,8 @@ Values equal to their default are left out. Anything odd about the store means t
 
 import json
 import os
-import types
-import typing
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import asdict
 from time import time_ns
 from typing import Any
 
@@ -19,90 +17,11 @@ from supervisor.config import overrides, specifiers
 from supervisor.config.mode import Mode
 from supervisor.config.problems import Problem
 from supervisor.config.result import LoadResult
-from supervisor.model.specification import Unit
+from supervisor.model.codec import decode_unit, encode_unit
 
 STORE_FILE = "specification.json"
-FORMAT = 1
+FORMAT = 2
 SETTLED_NS = 50_000_000  # a file changed this shortly before it was read may change again with the same stamp
-
-Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
-_codecs: dict[Any, Codec] = {}  # one for each type, made when first needed: looking up type hints is slow
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def codec_of(kind: Any) -> Codec:
-    """(to JSON, from JSON) for a type that a specification is made of."""
-    if kind not in _codecs:
-        _codecs[kind] = _make_codec(kind)
-    return _codecs[kind]
-
-
-def _make_codec(kind: Any) -> Codec:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        inner = [one for one in arguments if one is not type(None)]
-        if len(inner) != 1:
-            raise TypeError(f"cannot store a value of type {kind}")
-        encode, decode = codec_of(inner[0])
-        if encode is _same:
-            return _same, _same
-        return (lambda value: None if value is None else encode(value)), (lambda value: None if value is None else decode(value))
-    if origin is tuple:
-        return _tuple_codec(arguments)
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _dataclass_codec(kind)
-    if kind in (str, int, float, bool):
-        return _same, _same
-    raise TypeError(f"cannot store a value of type {kind}")
-
-
-def _tuple_codec(arguments: tuple[Any, ...]) -> Codec:
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        encode, decode = codec_of(arguments[0])
-        if encode is _same:
-            return list, tuple
-        return (lambda value: [encode(one) for one in value]), (lambda value: tuple([decode(one) for one in value]))
-    if any(codec_of(one)[0] is not _same for one in arguments):
-        raise TypeError(f"cannot store a tuple of {arguments}")
-    return list, tuple
-
-
-def _dataclass_codec(kind: type) -> Codec:
-    hints = typing.get_type_hints(kind)
-    codecs = {one.name: codec_of(hints[one.name]) for one in fields(kind)}
-    defaults = {one.name: one.default for one in fields(kind)}
-    decoders = {name: codec[1] for name, codec in codecs.items() if codec[1] is not _same}
-
-    def encode(value: Any) -> dict[str, Any]:
-        out = {}
-        for name, (to_json, _) in codecs.items():
-            item = getattr(value, name)
-            if defaults[name] is MISSING or item != defaults[name] or type(item) is not type(defaults[name]):
-                out[name] = to_json(item)
-        return out
-
-    def decode(content: dict[str, Any]) -> Any:
-        for name in decoders.keys() & content.keys():
-            content[name] = decoders[name](content[name])
-        return kind(**content)
-
-    return encode, decode
-
-
-def encode_unit(unit: Unit) -> dict[str, Any]:
-    """A unit as JSON values, without what equals its default."""
-    encoded: dict[str, Any] = codec_of(Unit)[0](unit)
-    return encoded
-
-
-def decode_unit(content: dict[str, Any]) -> Unit:
-    """The reverse of `encode_unit`; takes `content` apart."""
-    decoded: Unit = codec_of(Unit)[1](content)
-    return decoded
-
 
 def _stamp(path: str) -> list[int] | None:
     try:
@@ -130,16 +49,30 @@ def _path(mode: Mode) -> str:
 
 def read(mode: Mode) -> LoadResult | None:
     """The stored set of `mode`, None when there is none or it no longer holds."""
+    return _read(mode, _is_current)
+
+
+def read_last_good(mode: Mode) -> LoadResult | None:
+    """The set that was in force last, whatever the files say by now: for a manager that takes over from one that died."""
+    return _read(mode, lambda content, mode: True)
+
+
+def _is_current(content: dict[str, Any], mode: Mode) -> bool:
+    return (
+        content["is_settled"]
+        and content["overrides"] == _overrides(mode)
+        and all(specifiers.fact(letter) == value for letter, value in content["facts"].items())
+        and all(_stamp(path) == stamp for path, stamp in content["files"].items())
+    )
+
+
+def _read(mode: Mode, holds: Callable[[dict[str, Any], Mode], bool]) -> LoadResult | None:
     try:
         with open(_path(mode), "rb") as file:
             if os.fstat(file.fileno()).st_uid not in (0, os.geteuid()):
                 return None
             content = json.load(file)
-        if content["key"] != json.loads(json.dumps([FORMAT, __version__, os.geteuid(), asdict(mode), _overrides(mode)])):
-            return None
-        if any(specifiers.fact(letter) != value for letter, value in content["facts"].items()):
-            return None
-        if any(_stamp(path) != stamp for path, stamp in content["files"].items()):
+        if content["key"] != json.loads(json.dumps([FORMAT, __version__, os.geteuid(), asdict(mode)])) or not holds(content, mode):
             return None
         return LoadResult(
             mode=mode,
@@ -157,14 +90,20 @@ def read(mode: Mode) -> LoadResult | None:
 
 
 def write(result: LoadResult) -> bool:
-    """Keep a set without errors; False when it was not kept, which costs nothing but time at the next boot."""
-    now_ns = time_ns()
-    if result.errors or any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values()):
+    """Keep a set without errors; False when the next boot cannot use it, which costs it nothing but time.
+
+    A set whose files changed a moment ago is kept as the last good one only.
+    """
+    if result.errors:
         return False
+    now_ns = time_ns()
+    is_settled = not any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values())
     path = _path(result.mode)
     try:
         content = {
-            "key": [FORMAT, __version__, os.geteuid(), asdict(result.mode), _overrides(result.mode)],
+            "key": [FORMAT, __version__, os.geteuid(), asdict(result.mode)],
+            "is_settled": is_settled,
+            "overrides": _overrides(result.mode),
             "facts": result.facts,
             "files": result.files,
             "units": {name: encode_unit(unit) for name, unit in result.units.items()},
@@ -180,4 +119,4 @@ def write(result: LoadResult) -> bool:
         os.rename(new, path)
     except (OSError, ValueError, overrides.OverrideError):
         return False
-    return True
+    return is_settled

@@ -5,15 +5,16 @@ directory for enable, mask and scale. It starts and stops nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from supervisor.config import load_units, overrides, store
+from supervisor.config import load_units, overrides
 from supervisor.config.result import LoadResult
 from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.shell import Shell
 from supervisor.model import names
+from supervisor.model.codec import encode_unit
 from supervisor.model.events import UnitsLoaded
 from supervisor.model.specification import Unit
 
@@ -47,6 +48,12 @@ class Definitions:
         """The set in force."""
         return self._result
 
+    def instantiate_known(self, names_remembered: Iterable[str]) -> None:
+        """After a manager's death: the instances that somebody had asked for are there again."""
+        for name in names_remembered:
+            if name not in self._result.units and self._result.is_instantiable(name) and (unit := self._result.instantiate(name)):
+                self._instances[name] = unit
+
     def report(self) -> None:
         """Say every error and warning of the set, each on a line of its own."""
         for problem in self._result.errors:
@@ -72,7 +79,7 @@ class Definitions:
                     files.append({"path": path, "text": file.read()})
             except OSError as error:
                 files.append({"path": path, "text": f"# cannot be read now: {error.strerror}\n"})
-        return {"unit": unit, "files": files, "origins": self.origins(unit), "specification": store.encode_unit(spec)}
+        return {"unit": unit, "files": files, "origins": self.origins(unit), "specification": encode_unit(spec)}
 
     def _engine_specs(self) -> dict[str, Unit]:
         assert self._shell is not None

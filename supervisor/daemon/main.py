@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from supervisor import __version__
-from supervisor.config import load_units
+from supervisor.config import load_units, store
 from supervisor.daemon import options as opts
 from supervisor.daemon import place
 from supervisor.daemon.announce import Announcer
@@ -21,6 +21,7 @@ from supervisor.model.errors import SupdError
 
 if TYPE_CHECKING:
     from supervisor.config.mode import Mode
+    from supervisor.config.result import LoadResult
 
 EX_CONFIG = 78  # sysexits.h: the keeper does not start us again
 EX_USAGE = 2
@@ -79,7 +80,7 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     place.prepare(mode)
     if is_first:
         _take_place(options, mode, link)
-    definitions = Definitions(load_units(mode), announcer.say)
+    definitions = Definitions(_load(mode, is_first), announcer.say)
     shell = _assemble(mode, link, definitions, announcer)
     if is_first:
         definitions.report()
@@ -92,6 +93,13 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     status = service.run(shell, definitions, announcer, options, mode, started_s)
     link.flush_all(LEAVE_FLUSH_S)
     return status
+
+
+def _load(mode: "Mode", is_first: bool) -> "LoadResult":
+    """At a boot what the files say; after a manager's death what was in force, for a crash must change nothing."""
+    if not is_first and (last_good := store.read_last_good(mode)) is not None:
+        return last_good
+    return load_units(mode)
 
 
 def _take_place(options: opts.Options, mode: "Mode", link: KeeperLink) -> None:
@@ -114,10 +122,12 @@ def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announce
     from supervisor.daemon.reactor import Registrations
     from supervisor.daemon.shell import random_seed
     from supervisor.engine import Engine
+    from supervisor.engine.engine import UNIT_PREFIX
 
     registrations = Registrations()
-    units = units_of(definitions.loaded)
     remembered: dict[str, str] = link.table["remembered"]
+    definitions.instantiate_known(key.removeprefix(UNIT_PREFIX) for key in remembered if key.startswith(UNIT_PREFIX))
+    units = units_of(definitions.loaded)
     engine = Engine.restore(units, remembered, seed=random_seed()) if remembered else Engine(units, seed=random_seed())
     own = environment.own(os.environ)
     shell_box: list[Shell] = []

@@ -19,13 +19,15 @@ from supervisor.engine.reactions import Reactions
 from supervisor.engine.record import UnitState, dump_state, load_state
 from supervisor.engine.timeouts import Deadlines
 from supervisor.model import events as ev
+from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.effects import Effect, Leave
 from supervisor.model.errors import TransactionError
-from supervisor.model.specification import Unit
-from supervisor.model.states import JobMode, JobResult, JobType, Result
+from supervisor.model.specification import Execution, Service, Unit
+from supervisor.model.states import JobMode, JobResult, JobState, JobType, Result
 
 GLOBAL_KEY = "engine"
 UNIT_PREFIX = "unit:"
+SPEC_PREFIX = "spec:"  # definitions in force that no file holds any more
 
 
 class Engine:
@@ -44,7 +46,8 @@ class Engine:
         self._deadlines = Deadlines()
         self._uncommitted: set[str] = set()
         self._committed: dict[str, str] = {}
-        self._deferred: dict[str, Unit] = {}
+        self._deferred: dict[str, Unit] = {}  # new definitions of another kind, for when the unit is down
+        self._old_definitions: set[str] = set()
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.JobRequested: lambda e: requests.on_job_requested(core, jobs, e),
             ev.JobCancelRequested: lambda e: requests.on_cancel_requested(core, jobs, e),
@@ -94,7 +97,7 @@ class Engine:
             if self.reactions.settle():
                 continue
             if core.idle_pending and core.job_count == 0:
-                for name in tuple(core.idle_pending):
+                for name in sorted(core.idle_pending):
                     life.launch_idle(core, core.state_of(name))
                 continue
             break
@@ -115,6 +118,7 @@ class Engine:
             state = self.core.states.get(name)
             self._take(out, UNIT_PREFIX + name, dump_state(state) if state else "")
         self._uncommitted.clear()
+        self._take_old_definitions(out)
         self._take(out, GLOBAL_KEY, self._dump_global())
         return out
 
@@ -125,6 +129,17 @@ class Engine:
                 self._committed[key] = text
             else:
                 del self._committed[key]
+
+    def _take_old_definitions(self, out: dict[str, str]) -> None:
+        """What runs by a definition that is gone or replaced must find it again after a crash."""
+        old = self.core.vanished | self._deferred.keys()
+        if old == self._old_definitions:
+            return
+        for name in sorted(old | self._old_definitions):
+            spec = self.core.specs.get(name)
+            text = json.dumps(encode_unit(spec), separators=(",", ":")) if name in old and spec is not None else ""
+            self._take(out, SPEC_PREFIX + name, text)
+        self._old_definitions = set(old)
 
     def _dump_global(self) -> str:
         core = self.core
@@ -145,11 +160,33 @@ class Engine:
                 name = key.removeprefix(UNIT_PREFIX)
                 core.states[name] = load_state(name, text)
         engine._committed = dict(remembered)
+        engine._restore_definitions(remembered)
         resume.rebuild(core)
         engine.jobs.reorder_all()
         for name in core.states:
             engine._deadlines.update(core, name)
         return engine
+
+    def _restore_definitions(self, remembered: dict[str, str]) -> None:
+        """Units that are not down keep the definition they run by, whatever has become of their file."""
+        core = self.core
+        for key, text in remembered.items():
+            name = key.removeprefix(SPEC_PREFIX)
+            if not key.startswith(SPEC_PREFIX) or name not in core.states:
+                continue
+            new = core.specs.get(name)
+            core.specs[name] = decode_unit(json.loads(text))
+            self._old_definitions.add(name)
+            if new is None:
+                core.vanished.add(name)
+            else:
+                self._deferred[name] = new
+        for name, state in sorted(core.states.items()):
+            if name not in core.specs and not (state.active.is_down and state.job is None):
+                # Not even that was remembered: enough of a definition to stop it by.
+                core.specs[name] = Unit(name, "service", service=Service(), execution=Execution(), is_enabled=False)
+                core.vanished.add(name)
+        requests.rebuild_graph(core)
 
     def resume(self, now: ev.Instant) -> list[Effect]:
         """After `restore` and before any event: ask again for everything that was under way outside the keeper."""
@@ -201,6 +238,8 @@ class Engine:
             state.check = 0
             self.jobs.finish(state, JobResult.TIMEOUT, "its conditions could not be evaluated in time")
             return
+        if state.upheld_retry_us and state.upheld_retry_us <= now_us:
+            self.reactions.look_at_upheld(state.name)
         if spec is None or spec.service is None:
             return
         at = timeouts.state_deadline_of(spec.service, state)
@@ -217,14 +256,14 @@ class Engine:
 
     def _restart(self, state: UnitState) -> None:
         """The wait before an automatic restart is over (service_enter_restart)."""
-        if state.job is not None and state.job.type == JobType.STOP:
-            return
         state.restart_at_us = 0
         state.n_restarts += 1
         state.backoff_step += 1
         life.set_state(self.core, state, S.AUTO_RESTART_QUEUED)
         try:
             self.jobs.enqueue(JobType.START, state.name, JobMode.RESTART_DEPENDENCIES, by="automatic restart")
+            if state.job is not None and state.job.state == JobState.RUNNING:
+                self.jobs.run_again(state)  # restart_mode = direct: the job that started it is still there, and starts it again
         except TransactionError as error:
             self.core.note(state.name, "restart", f"cannot restart: {error}")
             state.failed_text = str(error)
@@ -239,7 +278,7 @@ class Engine:
         units = dict(event.units)
         core.vanished = set()
         self._deferred = {}
-        for name, state in tuple(core.states.items()):
+        for name, state in sorted(core.states.items()):
             old = core.specs.get(name)
             new = units.get(name)
             if state.active.is_down and state.job is None:
@@ -269,13 +308,13 @@ class Engine:
     def _drop_vanished(self) -> None:
         """What is down and gone from the unit files is forgotten."""
         core = self.core
-        for name in tuple(core.vanished):
+        for name in sorted(core.vanished):
             if core.active(name).is_down and core.job_of(name) is None:
                 core.vanished.discard(name)
                 del core.specs[name]
                 core.states.pop(name, None)
                 core.changed.add(name)
-        for name in tuple(self._deferred):
+        for name in sorted(self._deferred):
             if core.active(name).is_down and core.job_of(name) is None:
                 core.specs[name] = self._deferred.pop(name)
                 requests.rebuild_graph(core)

@@ -119,7 +119,11 @@ def _start_lost_main(core: Core, state: UnitState, service: Service, result: Res
 def _final_kill_worked(core: Core, state: UnitState, result: Result) -> None:
     """In a final state the known processes are gone; a unit is down only when no process of it is left."""
     life.fail_with(state, result)
-    if not state.empty_token:
+    if state.empty_token:
+        return
+    if state.sub != S.FINAL_SIGKILL and life.service_of(core, state).send_sigkill:
+        life.enter_signal(core, state, S.FINAL_SIGKILL, result)  # kill mode mixed: now the others
+    else:
         life.enter_dead(core, state, result, allows_restart=True)
 
 

@@ -59,7 +59,7 @@ class Graph:
 
     def __init__(self, units: Mapping[str, Unit]) -> None:
         self._edges: dict[str, dict[str, dict[str, None]]] = {}
-        for name, unit in units.items():
+        for name, unit in sorted(units.items()):  # the same set gives the same graph, in whatever order it was loaded
             dependencies = unit.dependencies
             for kind, others in (
                 ("after", dependencies.after),
@@ -80,7 +80,7 @@ class Graph:
             ):
                 for other in others:
                     self._add(name, kind, other)
-        for name, unit in units.items():
+        for name, unit in sorted(units.items()):
             if unit.kind == "target":
                 self._complement_target(name)
 

@@ -60,7 +60,7 @@ class Jobs:
             self._install(job, mode, by=by, is_manual=False)
 
     def _cancel_all_but(self, kept: set[str]) -> None:
-        for state in list(self._core.states.values()):
+        for _, state in sorted(self._core.states.items()):
             if state.job is not None and state.name not in kept:
                 self.finish(state, JobResult.CANCELED, "an isolate replaced it", is_recursive=False)
 
@@ -80,7 +80,7 @@ class Jobs:
             planned.type,
             planned.unit,
             is_irreversible=mode == JobMode.REPLACE_IRREVERSIBLY,
-            ignores_order=mode == JobMode.IGNORE_DEPENDENCIES,
+            ignores_order=planned.ignores_order or mode == JobMode.IGNORE_DEPENDENCIES,
             is_manual=is_manual,
             is_propagated_restart=planned.type == RESTART and not is_manual,
             by=by,
@@ -132,13 +132,38 @@ class Jobs:
 
     def reorder_all(self) -> None:
         """After the graph changed (units reloaded) or the records were read back: derive every `blocked_by` again."""
-        waiting = [state for state in self._core.states.values() if state.job is not None]
+        waiting = [state for _, state in sorted(self._core.states.items()) if state.job is not None]
         for state in waiting:
             if state.job is not None:
                 state.job.blocked_by.clear()
         for state in waiting:
             self._order(state)
-            self._ready.append(state.name)
+        self._break_cycles([state.name for state in waiting])
+        self._ready.extend(state.name for state in waiting)
+
+    def _break_cycles(self, names: list[str]) -> None:
+        """New definitions may order queued jobs in a circle: nobody then waits for the one that closes it."""
+        finished: set[str] = set()
+        for start in names:
+            path: list[str] = [] if start in finished else [start]
+            branches = [iter(self._blockers(name)) for name in path]
+            while branches:
+                other = next(branches[-1], None)
+                if other is None:
+                    branches.pop()
+                    finished.add(path.pop())
+                elif other in path:
+                    job = self._core.job_of(path[-1])
+                    assert job is not None
+                    job.blocked_by.discard(other)
+                    self._core.note(path[-1], "cycle", f"the new definitions order its job in a circle: it does not wait for {other}")
+                elif other not in finished:
+                    path.append(other)
+                    branches.append(iter(self._blockers(other)))
+
+    def _blockers(self, name: str) -> list[str]:
+        job = self._core.job_of(name)
+        return sorted(job.blocked_by) if job is not None else []
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -182,6 +207,11 @@ class Jobs:
         """The verb found, later than at once, that it cannot run now: the job waits for the unit to change."""
         assert state.job is not None
         state.job.state = JobState.WAITING
+
+    def run_again(self, state: UnitState) -> None:
+        """A job that runs has to be carried out once more: its unit fell back to before its start."""
+        self.wait_again(state)
+        self._ready.append(state.name)
 
     def _verify(self, state: UnitState) -> Outcome:
         if state.active.is_up:

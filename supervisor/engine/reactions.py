@@ -16,6 +16,8 @@ from supervisor.model.errors import TransactionError
 from supervisor.model.states import ACTIVE_OF, ActiveState, ExitCode, JobMode, JobResult, JobState, JobType, Result, SubState
 
 A = ActiveState
+UPHELD_INTERVAL_US = 10_000_000
+UPHELD_BURST = 16
 START, STOP = JobType.START, JobType.STOP
 _RUNS = frozenset({A.ACTIVE, A.RELOADING, A.ACTIVATING})
 _GOES = frozenset({A.INACTIVE, A.FAILED, A.DEACTIVATING})
@@ -157,7 +159,7 @@ class Reactions:
         """Stop everything that is up, in reverse order, irreversibly; the engine leaves when nothing is left."""
         core = self._core
         core.leaving = (exit_status, text)
-        up = [state.name for state in core.states.values() if state.name in core.not_down or state.job is not None]
+        up = sorted(state.name for state in core.states.values() if state.name in core.not_down or state.job is not None)
         self._jobs.enqueue_many(STOP, up, by=text, mode=JobMode.REPLACE_IRREVERSIBLY)
 
     # -- queues ----------------------------------------------------------------------------------------------------
@@ -225,12 +227,29 @@ class Reactions:
             return False
         if state is not None and state.sub in _BEFORE_RESTART:
             return False
-        if state is not None and state.result == Result.START_LIMIT_HIT:
-            return False
+        if state is not None and state.failed_step == "start-limit":
+            return False  # given up: only a person, or another unit's start, tries again
         for other in self._core.graph.concerned(name, "upheld_by"):
             if self._core.job_of(other) is None and self._core.active(other).is_up:
-                return self.enqueue(START, name, JobMode.FAIL, f"{other} upholds it")
+                return self._take_upheld_start(name) and self.enqueue(START, name, JobMode.FAIL, f"{other} upholds it")
         return False
+
+    def _take_upheld_start(self, name: str) -> bool:
+        """Upholding has a limit of its own, for units without a start limit (auto_start_stop_ratelimit of systemd)."""
+        state, now_us = self._core.state_of(name), self._core.now.mono_us
+        state.upheld_retry_us = 0
+        if not state.upheld_from_us or now_us - state.upheld_from_us > UPHELD_INTERVAL_US:
+            state.upheld_from_us, state.upheld_count = now_us, 0
+        state.upheld_count += 1
+        if state.upheld_count <= UPHELD_BURST:
+            return True
+        state.upheld_retry_us = state.upheld_from_us + UPHELD_INTERVAL_US + 1
+        return False
+
+    def look_at_upheld(self, name: str) -> None:
+        """The wait before another upheld start is over."""
+        self._core.state_of(name).upheld_retry_us = 0
+        self._upheld[name] = None
 
     def _start_dependents_of(self, name: str) -> bool:
         """Units whose start failed because of this one come up now that it has (recover_dependents)."""

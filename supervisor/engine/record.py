@@ -144,6 +144,9 @@ class UnitState:
     # Around it.
     intent: Intent | None = None
     blocked_on: str = ""  # the unit whose failure made our start fail; its recovery starts us
+    upheld_from_us: int = 0  # window of starts that an upholding unit asked for
+    upheld_count: int = 0
+    upheld_retry_us: int = 0  # too many of them: the next one is at this moment
     monitor: dict[str, str] = field(default_factory=dict)  # MONITOR_* of the unit that triggered us
     needs_restart: bool = False
     last_job: list[Any] = field(default_factory=list)  # [id, type, result, text]

@@ -16,12 +16,11 @@ def rebuild(core: Core) -> None:
     """Derive counts and sets from the records that were read."""
     core.job_count = sum(state.job is not None for state in core.states.values())
     core.not_down = {name for name, state in core.states.items() if not state.active.is_down}
-    core.idle_pending = {name: None for name, state in core.states.items() if state.main is not None and state.main.stage == "idle"}
-    core.vanished = {name for name in core.states if name not in core.specs}
+    core.idle_pending = {name: None for name, state in sorted(core.states.items()) if state.main is not None and state.main.stage == "idle"}
 
 
 def ask_again(core: Core) -> None:
-    for state in core.states.values():
+    for _, state in sorted(core.states.items()):
         spec = core.specs.get(state.name)
         if spec is None:
             continue

@@ -14,7 +14,7 @@ from supervisor.engine.core import Core
 from supervisor.engine.lifecycle import S
 from supervisor.engine.record import UnitState
 from supervisor.model.specification import SECOND_US, Service
-from supervisor.model.states import Result, SubState
+from supervisor.model.states import JobType, Result, SubState
 
 IDLE_WAIT_US = 5 * SECOND_US  # how long type idle waits for the queue at most (systemd.service(5))
 CHECK_TIMEOUT_US = 90 * SECOND_US  # how long conditions may take to evaluate (a hung network file system)
@@ -39,7 +39,8 @@ def span_us(service: Service, state: UnitState) -> int | None:
 def state_deadline_of(service: Service, state: UnitState) -> int | None:
     """When the present sub state has lasted too long."""
     if state.sub == S.AUTO_RESTART:
-        return state.restart_at_us if state.restart_at_us > 0 else None
+        is_going_down = state.job is not None and state.job.type == JobType.STOP
+        return state.restart_at_us if state.restart_at_us > 0 and not is_going_down else None
     if state.sub == S.RUNNING:
         at = None if service.runtime_max_us is None else state.up_since_us + service.runtime_max_us
     else:
@@ -60,6 +61,8 @@ def deadline_of(core: Core, state: UnitState) -> int | None:
     times = []
     if state.check and state.job is not None:
         times.append(state.job.began_us + CHECK_TIMEOUT_US)
+    if state.upheld_retry_us:
+        times.append(state.upheld_retry_us)
     spec = core.specs.get(state.name)
     if spec is not None and spec.service is not None:
         if (at := state_deadline_of(spec.service, state)) is not None:

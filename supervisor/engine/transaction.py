@@ -22,13 +22,14 @@ START, VERIFY, STOP, RELOAD, RESTART = JobType.START, JobType.VERIFY_ACTIVE, Job
 class Planned:
     """One job to be. `needs` and `needed_by` map the other job to whether the link matters."""
 
-    __slots__ = ("is_conflict", "is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit")
+    __slots__ = ("ignores_order", "is_conflict", "is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit")
 
     def __init__(self, type_: JobType, unit: str) -> None:
         self.type = type_
         self.unit = unit
         self.matters = False  # to the anchor
         self.is_conflict = False  # a stop that another unit's conflict asks for
+        self.ignores_order = False  # a stop on a cycle: carried out without waiting
         self.is_wanted_by_root = False  # asked for directly, without being the anchor (boot)
         self.needs: dict[Planned, bool] = {}
         self.needed_by: dict[Planned, bool] = {}
@@ -83,7 +84,7 @@ class Transaction:
                     queue.append(dependency)
 
     def _wishes_of(self, job: Planned, *, is_root: bool) -> Iterable[tuple[JobType, str, bool]]:
-        """(type, unit, matters) for each neighbour that this job concerns."""
+        """(type, unit, matters) for each neighbour that this job concerns. One that is not loaded needs no stop."""
         if self._mode == JobMode.IGNORE_DEPENDENCIES or (is_root and self._mode == JobMode.IGNORE_REQUIREMENTS):
             return
         graph = self._core.graph
@@ -97,12 +98,14 @@ class Transaction:
             for other in graph.concerned(name, "pull_in_verify"):
                 yield VERIFY, other, True
             for other in graph.concerned(name, "pull_in_stop"):
-                yield STOP, other, True
+                if other in self._core.specs:
+                    yield STOP, other, True
             for other in graph.concerned(name, "pull_in_stop_ignored"):
                 yield STOP, other, False
         if job.type == STOP:
             for other in graph.concerned(name, "propagate_stop"):
-                yield STOP, other, True
+                if other in self._core.specs:
+                    yield STOP, other, True
         if job.type == RESTART or (is_root and job.type == START and self._mode == JobMode.RESTART_DEPENDENCIES):
             for other in graph.concerned(name, "propagate_restart"):
                 if other in self._core.specs and jobtypes.collapse(JobType.TRY_RESTART, self._core.active(other)):
@@ -293,11 +296,16 @@ class Transaction:
 
     def _type_of(self, unit: str) -> JobType | None:
         if jobs := self._jobs.get(unit):
-            return jobs[0].type
+            return None if jobs[0].ignores_order else jobs[0].type
         queued = self._core.job_of(unit)
         return None if queued is None or queued.ignores_order else queued.type
 
     def _give_up_one(self, cycle: list[str]) -> None:
+        for unit in reversed(cycle):
+            jobs = self._jobs.get(unit)
+            if jobs and jobs[0].type == STOP:
+                jobs[0].ignores_order = True  # what shall go down goes down, in whatever order
+                return
         for unit in reversed(cycle):
             jobs = self._jobs.get(unit)
             if jobs and not any(job.matters for job in jobs):
@@ -379,7 +387,7 @@ def plan_job(core: Core, type_: JobType, unit: str, mode: JobMode, *, is_automat
     transaction = Transaction(core, mode, is_automatic=is_automatic)
     transaction.pull_in(type_, unit, is_anchor=True)
     if mode == JobMode.ISOLATE:
-        transaction.stop_all_others(tuple(core.states))
+        transaction.stop_all_others(sorted(core.states))
     return transaction.finish(), transaction.anchor
 
 

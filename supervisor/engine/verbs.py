@@ -70,7 +70,8 @@ def _give_up(core: Core, state: UnitState) -> Outcome:
     hint = f"`supctl reset-failed {state.name}` allows another start at once"
     state.failed_text = f"it was started {spec.start_limit_burst} times{within}; {hint}"
     core.note(state.name, "start-limit", state.failed_text)
-    state.result = Result.START_LIMIT_HIT
+    state.failed_step = "start-limit"
+    life.fail_with(state, Result.START_LIMIT_HIT)
     state.flushes_restarts = True
     life.set_state(core, state, S.FAILED)
     return JobResult.FAILED
@@ -125,7 +126,7 @@ def reload(core: Core, state: UnitState) -> Outcome:
 
 def kill_everything(core: Core) -> None:
     """A second request to shut down: no more patience."""
-    for name in tuple(core.not_down):
+    for name in sorted(core.not_down):
         state = core.state_of(name)
         if core.specs[name].service is None or state.sub in (S.STOP_SIGKILL, S.FINAL_SIGKILL):
             continue

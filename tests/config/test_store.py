@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from supervisor.config import load_units, overrides, store
 from supervisor.config.mode import Mode
+from supervisor.model import codec
 from supervisor.model.specification import Unit
 from tests.config.projects import SERVICE, write_units
 
@@ -68,11 +69,11 @@ def strategy(kind: Any) -> st.SearchStrategy[Any]:
 
 @given(strategy(Unit))
 def test_a_unit_comes_back_equal_through_json(unit: Unit) -> None:
-    assert store.decode_unit(json.loads(json.dumps(store.encode_unit(unit)))) == unit
+    assert codec.decode_unit(json.loads(json.dumps(codec.encode_unit(unit)))) == unit
 
 
 def test_what_is_default_is_left_out() -> None:
-    assert store.encode_unit(Unit("web", "target")) == {"id": "web", "kind": "target"}
+    assert codec.encode_unit(Unit("web", "target")) == {"id": "web", "kind": "target"}
 
 
 @pytest.fixture
