@@ -87,9 +87,8 @@ def stored(tmp_path: Path) -> Mode:
 def wait_until_settled(where: Mode) -> None:
     """Load until the set was kept: what was changed a moment ago is not trusted yet."""
     deadline = time.monotonic() + 10
-    while not os.path.exists(os.path.join(where.state_directory, store.STORE_FILE)):
+    while not load_units(where).is_stored:
         assert time.monotonic() < deadline, "the set was never stored"
-        load_units(where)
 
 
 def test_a_stored_set_is_the_loaded_set(stored: Mode) -> None:
@@ -147,3 +146,20 @@ def test_an_instance_of_a_stored_template_is_read_from_its_file(stored: Mode) ->
     unit = result.instantiate("worker@9")
     assert unit is not None
     assert unit.id == "worker@9"
+
+
+def test_the_last_good_set_is_there_whatever_the_files_say_by_now(stored: Mode) -> None:
+    good = load_units(stored)
+    Path(stored.unit_directories[0], "web.toml").write_text("this is no TOML")
+    assert load_units(stored).errors
+    last_good = store.read_last_good(stored)
+    assert last_good is not None
+    assert last_good.units == good.units
+
+
+def test_a_set_whose_files_changed_a_moment_ago_is_the_last_good_one_at_once(stored: Mode) -> None:
+    Path(stored.unit_directories[0], "fresh.toml").write_text(SERVICE)
+    assert "fresh" in load_units(stored).units
+    last_good = store.read_last_good(stored)
+    assert last_good is not None
+    assert "fresh" in last_good.units
