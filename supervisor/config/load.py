@@ -42,6 +42,8 @@ def load_one(mode: Mode, name: str, aliases: dict[str, str]) -> LoadedUnit | Non
 
     `aliases` are those of the set that it joins.
     """
+    if names.complaint(name):
+        return None
     loader = _Loader(mode, None)
     loader.read_overrides()
     loader.aliases = aliases

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from supervisor.config.mode import Mode
 from supervisor.config.problems import Problem
+from supervisor.model import names
 from supervisor.model.specification import Unit
 
 Stamp = tuple[int, int, int, int]
@@ -36,7 +37,7 @@ class LoadResult:
     def is_instantiable(self, name: str) -> bool:
         """Whether `instantiate` may be asked for this name."""
         prefix, at, instance = name.partition("@")
-        return bool(at and instance) and f"{prefix}@" in self.templates
+        return bool(at and instance) and f"{prefix}@" in self.templates and names.is_valid(name)
 
     def instantiate(self, name: str) -> Unit | None:
         """The instance of a template, read from disk now, and kept in `units`; None when there is no such template.

@@ -32,6 +32,7 @@ class RunBook:
     unit: str
     invocation_id: str
     pid: int = 0
+    request: SpawnRequest | None = None  # kept until the program runs, to say what could not be done
     usage: dict[str, int] | None = None
 
 
@@ -105,6 +106,8 @@ class Spawning:
             ops.append(["store", name, False])
             descriptors.append(descriptor)
             self._stored.add(name)
+        if (book := self.runs.get(effect.run)) is not None:
+            book.request = request
         ops.append(["spawn", request])
 
     def _needed(self, unit: str) -> list[tuple[str, int]]:
@@ -156,10 +159,11 @@ class Spawning:
             shell.processes.note_started(unit, run, book.pid, report[3], book.invocation_id)
             shell.post(ev.Forked(unit, run, book.pid))
         elif kind == "execed":
+            book.request = None
             shell.post(ev.Execed(unit, run))
         elif kind == "spawn_failed":
             step, number, exit_status = report[2], report[3], report[4]
-            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number)))
+            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number, exit_status, book.request)))
             shell.processes.note_exited(unit, run)
         elif kind == "exited":
             self.drain(unit)
@@ -284,17 +288,18 @@ class Spawning:
             self._shell.on_record(fx.Record(unit, "definition", text))
 
 
-def _spawn_text(step: str, number: int) -> str:
+def _spawn_text(step: str, number: int, exit_status: int, request: SpawnRequest | None) -> str:
+    """What could not be done on the way to the program, by name, why, and systemd's name for it."""
     verb = {
-        "EXEC": "cannot execute it",
-        "CHDIR": "cannot enter its working directory",
-        "USER": "cannot become its user",
-        "GROUP": "cannot set its groups",
-        "CGROUP": "cannot join its cgroup",
+        "EXEC": f"cannot execute {request.path}" if request else "cannot execute its program",
+        "CHDIR": f"cannot enter its working directory {request.working_directory}" if request else "cannot enter its working directory",
+        "USER": f"cannot become uid {request.uid}" if request else "cannot become its user",
+        "GROUP": f"cannot set gid {request.gid} and its groups" if request else "cannot set its groups",
+        "CGROUP": f"cannot join its cgroup {request.cgroup}" if request else "cannot join its cgroup",
         "LIMITS": "cannot set its limits",
         "STDIN": "cannot open its standard input",
         "STDOUT": "cannot open its standard output",
         "STDERR": "cannot open its standard error",
-        "FORK": "cannot fork",
+        "FORK": "cannot fork a process for it",
     }.get(step.upper(), f"cannot do the step {step}")
-    return f"{verb} ({step.upper()}): {os.strerror(number)}"
+    return f"{verb}: {os.strerror(number)} (step {step.upper()}, status {exit_status}/{step.upper()})"

@@ -7,10 +7,12 @@ Invariants: an end is accounted for once, by run; a main process that is not the
 
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
+from supervisor.engine.environment import exit_status_text
 from supervisor.engine.lifecycle import S
 from supervisor.engine.record import Process, UnitState
 from supervisor.engine.restart import matches
-from supervisor.model.specification import Service
+from supervisor.model.exitstatus import exit_status_name
+from supervisor.model.specification import Command, Service
 from supervisor.model.states import ExitCode, Phase, Result
 
 # SIGHUP, SIGINT, SIGPIPE, SIGTERM: how a daemon may well end (systemd.service(5), SuccessExitStatus=)
@@ -43,11 +45,43 @@ def ended(core: Core, state: UnitState, process: Process, code: ExitCode, status
     if ignores_failure:
         result = Result.SUCCESS
     core.touch(state)
+    if result != Result.SUCCESS and process.phase == Phase.RELOAD:
+        core.note(state.name, "reload", _end_text(command, process, code, status))
+    elif result != Result.SUCCESS and not state.failed_text:
+        state.failed_step, state.failed_text = process.phase, _end_text(command, process, code, status)
     life.forget(core, state, process)
     if is_main:
         _main_ended(core, state, service, process, code, status, result)
     else:
         _control_ended(core, state, service, process, code, status, result)
+
+
+_KEYS = {
+    Phase.CONDITION: "exec_condition",
+    Phase.START_PRE: "exec_start_pre",
+    Phase.START: "exec_start",
+    Phase.START_POST: "exec_start_post",
+    Phase.RELOAD: "exec_reload",
+    Phase.STOP: "exec_stop",
+    Phase.STOP_POST: "exec_stop_post",
+}
+
+
+def _end_text(commands: tuple[Command, ...], process: Process, code: ExitCode, status: int) -> str:
+    """Which command it was and how it ended, for a person."""
+    what = f"{_KEYS[process.phase]} ({commands[process.index].path})" if process.index < len(commands) else _KEYS[process.phase]
+    if code == ExitCode.EXITED:
+        return f"{what} left with status {status}{exit_status_words(status)}"
+    if code == ExitCode.UNKNOWN:
+        return f"{what} ended while nobody could see how"
+    core_text = ", and dumped core" if code == ExitCode.DUMPED else ""
+    return f"{what} was ended by signal {exit_status_text(code, status)}{core_text}"
+
+
+def exit_status_words(status: int) -> str:
+    """systemd's name for an exit status, in parentheses, where it has one of its own (systemd.exec(5))."""
+    name = exit_status_name(status)
+    return f" ({name})" if status > 1 and name != str(status) else ""
 
 
 def resources_failed(core: Core, state: UnitState, process: Process, *, is_main: bool) -> None:

@@ -138,6 +138,9 @@ def begin_start(core: Core, state: UnitState) -> None:
     """A new activation: forget how the last one went, and take the first step."""
     spec = core.specs[state.name]
     core.touch(state)
+    if state.sub != S.AUTO_RESTART_QUEUED:
+        # What was decided about earlier lives explains this one no longer; an automatic restart goes on with the story.
+        state.because = [reason for reason in state.because if reason.wall_us == core.now.wall_us]
     if state.flushes_restarts:
         state.n_restarts = state.backoff_step = state.attempt = 0
         state.flushes_restarts = False

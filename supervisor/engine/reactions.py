@@ -115,8 +115,7 @@ class Reactions:
         spec = core.specs[state.name]
         will_restart = state.sub in _BEFORE_RESTART
         if after == A.FAILED:
-            status = f", status {state.main_status}" if state.main_code == ExitCode.EXITED and state.result == Result.EXIT_CODE else ""
-            core.note(state.name, "failed", f"it failed: {state.result}{status}{': ' + state.failed_text if state.failed_text else ''}")
+            core.note(state.name, "failed", f"it failed: {state.result}{': ' + state.failed_text if state.failed_text else ''}")
             self.on_failure(state)
             if not will_restart:
                 self._act(state, spec.failure_action, spec.failure_action_exit_status, "failed")

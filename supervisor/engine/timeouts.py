@@ -119,7 +119,10 @@ def on_state_timeout(core: Core, state: UnitState) -> None:
         core.note(state.name, "timeout", "it ran for runtime_max_sec and is stopped")
         life.enter_stop(core, state, Result.TIMEOUT)
         return
-    core.note(state.name, "timeout", f"{sub} took longer than {_key_of(sub)} allows", state=sub)
+    text = f"{sub} took longer than {_key_of(sub)} ({(span_us(service, state) or 0) / 1_000_000:g} s) allows"
+    core.note(state.name, "timeout", text, state=sub)
+    if sub not in life.RELOAD_STATES and not state.failed_text:
+        state.failed_step, state.failed_text = "timeout", text
     if sub in life.STARTING_STATES:
         probing.stop(core, state)
         _escalate(core, state, service.timeout_start_failure_mode, is_final=False)

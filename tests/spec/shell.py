@@ -278,7 +278,7 @@ class Shell:
         """Schedule what the script does by itself."""
         script = process.script
         for when_us, fields in script.says:
-            self._later(when_us, lambda fields=fields: self._say(process, fields), is_volatile=False)  # type: ignore[misc]
+            self._later(when_us, lambda fields=fields: self._say(process, fields), is_volatile=False)  # type: ignore[misc]  # the default binds
         if script.lives_us is not None:
             self._later(script.lives_us, lambda: self._die(process, script.code, script.status), is_volatile=False)
 

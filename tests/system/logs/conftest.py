@@ -1,3 +1,5 @@
+"""The log tests' world: a pump in a directory of its own."""
+
 import os
 import select
 import time

@@ -1,3 +1,5 @@
+"""The notify tests' world: sockets in a short directory."""
+
 import shutil
 import tempfile
 from collections.abc import Iterator

@@ -135,7 +135,7 @@ def test_a_zombie_cannot_become_the_main_process(world: Listening) -> None:
 def test_a_barrier_is_closed_after_everything_before_it_was_handled(world: Listening) -> None:
     order: list[str] = []
     reader, writer = os.pipe()
-    world.on_notified = lambda event, descriptors: order.append("closed" if _is_closed_everywhere(reader) else "open")  # type: ignore[method-assign]
+    world.on_notified = lambda event, descriptors: order.append("closed" if _is_closed_everywhere(reader) else "open")  # type: ignore[method-assign]  # a test listens itself
     world.sockets = world.new_sockets()
     world.spawn_sender("db", "send(b'X=1'); send(b'X=2'); say('sent'); stay()")
     world.loop.remove_reader(world.sockets.open("db"))  # nothing is handled before the barrier is in
@@ -178,7 +178,7 @@ def test_a_descriptor_that_the_callback_took_stays_open(world: Listening) -> Non
 def test_a_datagram_is_still_there_while_it_is_handled_and_gone_after(world: Listening) -> None:
     seen: list[bytes] = []
     looker: list[_socket.socket] = []
-    world.on_notified = lambda event, descriptors: seen.append(looker[0].recv(99, _PEEK))  # type: ignore[method-assign]
+    world.on_notified = lambda event, descriptors: seen.append(looker[0].recv(99, _PEEK))  # type: ignore[method-assign]  # a test listens itself
     world.sockets = world.new_sockets()
     looker.append(_socket.socket(fileno=os.dup(world.sockets.open("web"))))
     world.spawn_sender("web", "send(b'READY=1'); say('sent'); stay()")
@@ -194,7 +194,7 @@ def test_a_message_whose_handling_fails_does_not_come_back(world: Listening) -> 
     def fail(event: Notified, descriptors: list[int]) -> None:
         raise LookupError("the engine has a fault")
 
-    world.on_notified = fail  # type: ignore[method-assign]
+    world.on_notified = fail  # type: ignore[method-assign]  # a test listens itself
     world.sockets.close("web")
     world.sockets = world.new_sockets()
     world.spawn_sender("web", "send(b'READY=1'); say('sent'); stay()")
@@ -215,7 +215,7 @@ def test_a_unit_that_floods_its_socket_holds_nobody_up(world: Listening) -> None
 
 
 def test_closing_from_within_the_callback_is_allowed(world: Listening) -> None:
-    world.on_notified = lambda event, descriptors: world.sockets.close(event.unit)  # type: ignore[method-assign]
+    world.on_notified = lambda event, descriptors: world.sockets.close(event.unit)  # type: ignore[method-assign]  # a test listens itself
     world.sockets = world.new_sockets()
     world.spawn_sender("web", "send(b'X=1'); send(b'X=2'); say('sent'); stay()")
     world.loop.remove_reader(world.sockets.open("web"))  # both are there before the first is handled

@@ -179,7 +179,7 @@ def _huge(path: Path) -> None:
 )
 def test_an_unreadable_file_ends_the_preparation_unless_it_is_optional(world: World, make: object, cause: str) -> None:
     path = Path(world.directory, "env")
-    make(path)  # type: ignore[operator]
+    make(path)  # type: ignore[operator]  # a row of the table
     with pytest.raises(PrepareError) as raised:
         world.prepare(unit(environment_files=(EnvironmentFile("env"),)))
     assert (raised.value.step, raised.value.exit_status) == ("ENVIRONMENT", 1)

@@ -54,7 +54,7 @@ class Asking:
         return self.loop.run_until_complete(bounded())
 
     def start(self, kind: str, target: str, *, token: int = 1, index: int = 0, timeout_us: int = 5_000_000, **options: object) -> None:
-        probe = Probe("ready", kind, target, interval_us=OFTEN_US, timeout_us=timeout_us, **options)  # type: ignore[arg-type]
+        probe = Probe("ready", kind, target, interval_us=OFTEN_US, timeout_us=timeout_us, **options)  # type: ignore[arg-type]  # whatever options a row names
         self.probes.start(StartProbe("web", token, index), probe)
 
     def next(self) -> ProbeReported:

@@ -1,3 +1,5 @@
+"""The process tests' nursery, in both ways of tracking."""
+
 from collections.abc import Iterator
 
 import pytest

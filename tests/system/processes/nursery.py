@@ -33,7 +33,7 @@ def spawn(order: dict[str, object]) -> int:
                 file.write("0")
         os.dup2(int(sys.argv[1]), 1)
         os.closerange(3, 64)
-        os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", str(order["program"])], order["environment"])  # type: ignore[arg-type]
+        os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", str(order["program"])], order["environment"])  # type: ignore[arg-type]  # an order is JSON
     return pid
 
 
