@@ -40,7 +40,9 @@ def on_prepare_failed(core: Core, event: ev.PrepareFailed) -> None:
     found = _find(core, event.unit, event.run)
     if found is None or found[1].stage != "preparing":
         return
-    _never_ran(core, *found, event.step, event.exit_status, event.text)
+    step = event.step.upper()
+    text = f"{event.text.rstrip('.')} (step {step}, status {event.exit_status}/{step})"
+    _never_ran(core, *found, event.step, event.exit_status, text)
 
 
 def on_spawn_failed(core: Core, event: ev.SpawnFailed) -> None:
