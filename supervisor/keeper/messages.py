@@ -63,7 +63,8 @@ class SpawnRequest:
 
     Each `std*` is one of ["null"], ["stored", name] (a pipe is opened anew, read and write), ["open", path, flags, mode]
     or ["inherit"] (supd's own). `stderr` may also be ["stdout"]. `passed` are stored names that become descriptors 3, 4 ...
-    None everywhere means: leave as it is. Written out by hand: the keeper must not pay for importing dataclasses.
+    `placed` are [stored name, number]: the descriptor gets this very number, numbers between stay closed, and of a pipe (stored for
+    both directions, so that it never breaks) the child gets the writing end, opened anew. None everywhere means: leave as it is. Written out by hand: the keeper must not pay for importing dataclasses.
     """
 
     __slots__ = (
@@ -85,6 +86,7 @@ class SpawnRequest:
         "path",
         "phase",
         "pid_variables",
+        "placed",
         "run",
         "stderr",
         "stdin",
@@ -124,6 +126,7 @@ class SpawnRequest:
         stdout: list[Any] | None = None,
         stderr: list[Any] | None = None,
         passed: list[str] | None = None,
+        placed: list[list[Any]] | None = None,  # [stored name, number], the numbers above those of `passed`
         ignored_signals: list[int] | None = None,  # all others start with their default disposition
     ) -> None:
         self.run = run
@@ -152,6 +155,7 @@ class SpawnRequest:
         self.stdout = stdout
         self.stderr = stderr
         self.passed = passed
+        self.placed = placed
         self.ignored_signals = ignored_signals
 
     def as_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import os
 import signal
 from typing import Any
 
-from supervisor.keeper import steps
+from supervisor.keeper import forking, steps
 
 FORK_FAILED_STEP = "FORK"  # no process: the status is the general one
 FORK_FAILED_STATUS = 1
@@ -36,7 +36,12 @@ class Spawner:
         try:
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
             try:
-                pid = os.fork()
+                cgroup = request.get("cgroup")
+                pid = forking.fork_into(steps.as_bytes(cgroup)) if cgroup else None
+                if pid is not None:
+                    request = {**request, "cgroup": None}  # it is there already
+                else:
+                    pid = os.fork()
                 if pid == 0:
                     steps.become(steps.Child(request, stored, write_end, self._nofile_soft, self._changed_signals))
             finally:

@@ -32,7 +32,7 @@ Request = dict[str, Any]
 class Child:
     """One child on its way to exec: the request, and the descriptors it gathers."""
 
-    __slots__ = ("changed_signals", "nofile_soft", "request", "sources", "status_fd", "stored")
+    __slots__ = ("changed_signals", "nofile_soft", "placed", "request", "sources", "status_fd", "stored")
 
     def __init__(self, request: Request, stored: dict[str, int], status_fd: int, nofile_soft: int, changed_signals: list[int]) -> None:
         self.request = request
@@ -41,6 +41,7 @@ class Child:
         self.nofile_soft = nofile_soft
         self.changed_signals = changed_signals  # those whose disposition the keeper caught, ignored or inherited as ignored
         self.sources = [0, 1, 2]
+        self.placed: dict[int, int] = {}  # number to source
 
 
 def as_bytes(text: str) -> bytes:
@@ -52,6 +53,7 @@ def _keep_only_needed_descriptors(child: Child) -> None:
     request = child.request
     names = [spec[1] for key in ("stdin", "stdout", "stderr") if (spec := request.get(key)) and spec[0] == "stored"]
     names += request.get("passed") or ()
+    names += [name for name, _ in request.get("placed") or ()]
     needed = {0, 1, 2, child.status_fd, *(child.stored[name] for name in names if name in child.stored)}
     first = 0
     for descriptor in sorted(needed):
@@ -117,6 +119,17 @@ def _open_standard(key: str, target: int) -> Callable[[Child], None]:
             child.sources[target] = _source(child, spec, target)
 
     return step
+
+
+def _open_placed(child: Child) -> None:
+    first_free = 3 + len(child.request.get("passed") or ())
+    for name, number in child.request.get("placed") or ():
+        if number < first_free or number in child.placed:
+            raise OSError(errno.EEXIST, f"descriptor {number} is another one already")
+        descriptor = _stored(child, name)
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            descriptor = os.open(b"/proc/self/fd/%d" % descriptor, os.O_WRONLY | os.O_CLOEXEC)
+        child.placed[number] = descriptor
 
 
 def _set_limits(child: Child) -> None:
@@ -234,12 +247,15 @@ def _enter_directory(child: Child) -> None:
 
 def _place_descriptors(child: Child) -> None:
     sources = child.sources + [_stored(child, name) for name in child.request.get("passed") or ()]
-    # First everything out of the way of the numbers to be filled, then each to its own.
-    free = len(sources)
-    sources = [fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, free) if source < free else source for source in sources]
+    places = dict(enumerate(sources)) | child.placed
+    # First everything out of the way of the numbers to be filled, then each to its own. What lies between is close-on-exec.
+    free = max(places) + 1
+    places = {
+        target: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, free) if source < free else source for target, source in places.items()
+    }
     if child.status_fd < free:
         child.status_fd = fcntl.fcntl(child.status_fd, fcntl.F_DUPFD_CLOEXEC, free)
-    for target, source in enumerate(sources):
+    for target, source in places.items():
         os.dup2(source, target)
 
 
@@ -265,6 +281,7 @@ STEPS: tuple[tuple[str, int, Callable[[Child], None]], ...] = (
     ("STDIN", 208, _open_standard("stdin", 0)),
     ("STDOUT", 209, _open_standard("stdout", 1)),
     ("STDERR", 222, _open_standard("stderr", 2)),
+    ("FDS", 202, _open_placed),
     ("LIMITS", 205, _set_limits),
     ("NICE", 201, _set_nice),
     ("CPUAFFINITY", 215, _set_cpu_affinity),
