@@ -20,7 +20,7 @@ from supervisor.config.schema_process import DIRECTORY_BASES, SERVICE_TABLE, TAS
 from supervisor.config.sources import MAIN_TABLES, Path, Source
 from supervisor.config.specifiers import Specifiers
 from supervisor.model import names
-from supervisor.model.specification import Condition, Dependencies, Directory, Execution, Limit, Service, Unit
+from supervisor.model.specification import Condition, Dependencies, Directory, Execution, Limit, Probe, Service, Unit
 
 _MODELS: dict[str, type[Table]] = {"unit": UNIT_TABLE, "service": SERVICE_TABLE, "task": TASK_TABLE, "target": TargetTable}
 _LATER_TABLES = ("flow", "timer", "path", "socket", "message")
@@ -292,7 +292,23 @@ class _Decoder:
                     found += read_probes(stage, table, self.context)
                 except Mistake as mistake:
                     self.wrong(("service", stage, position), str(mistake), mistake.hint)
+        self.verify_ready_descriptors(keys, found)
         return tuple(found)
+
+    def verify_ready_descriptors(self, keys: dict[str, Any], probes: list[Probe]) -> None:
+        """Each fd probe has a number of its own, above those of the stored descriptors (from 3 upwards, LISTEN_FDS)."""
+        numbers = [int(probe.target) for probe in probes if probe.kind == "fd"]
+        first_free = 3 + (keys.get("file_descriptor_store_max") or 0)
+        for stage in ("startup", "ready"):
+            for position, table in enumerate(keys.get(stage, ())):
+                number = table.given().get("fd")
+                if number is None:
+                    continue
+                if numbers.count(number) > 1:
+                    self.wrong(("service", stage, position, "fd"), f"descriptor {number} is named by another probe, too")
+                if number < first_free:
+                    text = f"descriptor {number} may be a stored one (file_descriptor_store_max)"
+                    self.wrong(("service", stage, position, "fd"), text, f"fd = {first_free}")
 
     def task(self, keys: dict[str, Any]) -> Service:
         fields = self.life("task", keys)

@@ -120,6 +120,7 @@ class Definitions:
             if name not in units and (unit := self._result.instantiate(name)) is not None:
                 units[name] = unit
         self._shell.take(UnitsLoaded(units))
+        self._shell.spawning.passing.settle_all()
 
     async def set_enabled(self, unit: str, state: str) -> None:
         """enable, disable, mask and unmask: on disk, then in force."""

@@ -1,21 +1,20 @@
 """Probes that run a command: a process of the unit like any other, spawned by the keeper, never by the manager.
 
 Each has a run of its own, which is no run of the engine's: its reports end here. Invariant: a command that is given up
-(time-out, probe stopped) is killed, and its run forgotten.
+(time-out, probe stopped) is killed with all it has started in its session's first group, and its run forgotten.
 """
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
 from supervisor.daemon.prepare_error import PrepareError
+from supervisor.daemon.proberuns import PROBE_PHASE, end_probe
 from supervisor.model.effects import Prepare
 from supervisor.model.specification import Command
 from supervisor.model.states import Phase
 
 if TYPE_CHECKING:
     from supervisor.daemon.shell import Shell
-
-SIGKILL = 9
 
 
 class ExecProbes:
@@ -24,6 +23,7 @@ class ExecProbes:
     def __init__(self, shell: "Shell") -> None:
         self._shell = shell
         self._runs: dict[int, asyncio.Future[tuple[bool, str]]] = {}
+        self._pids: dict[int, int] = {}  # those whose end was not reported
 
     async def run(self, unit: str, command: Command, timeout_us: int) -> tuple[bool, str]:
         """Run the command in the unit's context: whether it left with 0, and what happened otherwise."""
@@ -34,10 +34,12 @@ class ExecProbes:
         effect = Prepare(unit, run, Phase.CONDITION, command, state.invocation_id, variables)
         try:
             request = await asyncio.to_thread(shell.preparer.prepare, effect, spec)
+            request.cgroup = shell.processes.cgroup_of(unit)
         except PrepareError as error:
             return False, str(error)
-        request.cgroup = shell.processes.cgroup_of(unit)
-        request.phase = "probe"
+        except (OSError, ValueError) as error:
+            return False, f"the command could not be prepared: {error}"
+        request.phase = PROBE_PHASE
         ended: asyncio.Future[tuple[bool, str]] = asyncio.get_running_loop().create_future()
         self._runs[run] = ended
         # The counter goes with it, so that no later run is given this one's number.
@@ -49,15 +51,17 @@ class ExecProbes:
             return False, f"{command.path} did not end within {timeout_us / 1e6:g} s"
         finally:
             del self._runs[run]
-            if not ended.done() or ended.cancelled():
-                shell.link.send({}, [["signal", run, SIGKILL]])
-            shell.link.send({}, [["forget", run]])
+            end_probe(shell, run, self._pids.pop(run, 0))
 
     def on_report(self, report: list[Any]) -> bool:
         """Take a report if it is of a probe's run; whether it was."""
         ended = self._runs.get(report[1])
         if ended is None:
             return False
+        if report[0] == "forked":
+            self._pids[report[1]] = report[2]
+        elif report[0] in ("exited", "spawn_failed"):
+            self._pids.pop(report[1], None)
         if report[0] == "exited" and not ended.done():
             _, _, code, status, _ = report
             is_good = code == "exited" and status == 0

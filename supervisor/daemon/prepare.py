@@ -240,6 +240,8 @@ class Preparer:
         known["INVOCATION_ID"] = effect.invocation_id
         if _may_notify(service, effect.phase):
             known["NOTIFY_SOCKET"] = self.context.notify_socket_path(unit)
+            if service.file_descriptor_store_max:
+                known["FDSTORE"] = str(service.file_descriptor_store_max)
         if service.pid_file:
             known["PIDFILE"] = self.pid_file_path(service)
         if descriptors:

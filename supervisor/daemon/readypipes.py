@@ -1,7 +1,8 @@
 """The pipes of `fd` probes: a service says that it is ready with a newline on a descriptor (s6's way).
 
 Each run gets a new pipe, so that a word of the last run cannot be taken for one of this. The descriptor is opened for reading
-and writing, so that the keeper can hold it for a manager that was started again; what is read is read through another opening
+and writing, so that the keeper can hold it for a manager that was started again and the service never meets a broken pipe; the
+service gets a writing end of it, opened anew (keeper, `placed`). What is read is read through another opening
 of the same pipe, which never blocks whatever the child does with its end.
 """
 
@@ -58,6 +59,17 @@ class ReadyPipes:
         fd = self._pipes.pop((unit, index), None)
         if fd is not None:
             os.close(fd)
+
+    def units(self) -> set[str]:
+        """The units that have a pipe."""
+        return {unit for unit, _ in self._pipes}
+
+    def close_all(self, unit: str) -> list[int]:
+        """The unit is down: its pipes go; their indexes."""
+        indexes = [index for name, index in self._pipes if name == unit]
+        for index in indexes:
+            self.close(unit, index)
+        return indexes
 
     def _on_readable(self, reader: int, on_newline: Callable[[], object]) -> None:
         try:

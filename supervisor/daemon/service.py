@@ -17,7 +17,6 @@ from supervisor.daemon.logfollow import LogFollowers
 from supervisor.daemon.options import Options
 from supervisor.daemon.probes import Probes
 from supervisor.daemon.reactor import LoopReactor
-from supervisor.daemon.readypipes import ReadyPipes
 from supervisor.daemon.shell import Shell
 from supervisor.daemon.supervision import World
 
@@ -59,10 +58,9 @@ async def _serve(
     loop.add_reader(shell.link.fileno(), shell.on_link_readable)
     shell.pump.start()
     followers = LogFollowers(shell.pump, shell.reactor)
-    ready_pipes = ReadyPipes(shell.reactor)
     exec_probes = ExecProbes(shell)
-    shell.spawning.attach_probes(ready_pipes, exec_probes)
-    shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, ready_pipes))
+    shell.spawning.attach_probes(exec_probes)
+    shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, shell.spawning.passing.ready_pipes))
     world = World(shell, definitions, announcer, started_s)
     access = Access(os.geteuid(), place.group_id(options.socket_group))
     api = ApiServer(world, access, lambda text: announcer.say("warning", text))

@@ -220,6 +220,7 @@ class Shell:
                 self._probes.start(effect, service.probes[effect.index])
 
     def _tell_job(self, effect: fx.FinishJob) -> None:
+        self.spawning.passing.settle(effect.unit)
         self.on_job(effect)
 
     def _tell_record(self, effect: fx.Record) -> None:

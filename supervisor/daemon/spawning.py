@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from supervisor.daemon.passing import Passing
 from supervisor.daemon.prepare_error import PrepareError
 from supervisor.keeper.messages import SpawnRequest
 from supervisor.model import effects as fx
@@ -18,9 +19,9 @@ from supervisor.model.states import ExitCode, Phase
 
 if TYPE_CHECKING:
     from supervisor.daemon.execprobes import ExecProbes
-    from supervisor.daemon.readypipes import ReadyPipes
     from supervisor.daemon.shell import Shell
 
+MARK_PREFIX = "mark:"  # remembered with the keeper: where the output of a unit's last start begins in its log
 REAPED_MAX = 1024  # strangers' ends kept for a main process that is learned late
 FORK_REPORT_WAIT_MS = 1_000  # the keeper reports a fork within milliseconds
 
@@ -44,12 +45,11 @@ class Spawning:
         self._stored: set[str] = set()
         self._reaped: OrderedDict[int, tuple[ExitCode, int]] = OrderedDict()
         self._watched_aliens: dict[int, tuple[str, int]] = {}  # pidfd -> unit, pid
-        self._ready_pipes: ReadyPipes | None = None
+        self.passing = Passing(shell)
         self._exec_probes: ExecProbes | None = None
 
-    def attach_probes(self, ready_pipes: "ReadyPipes", exec_probes: "ExecProbes") -> None:
-        """What probes need of a spawn, once there is a loop."""
-        self._ready_pipes = ready_pipes
+    def attach_probes(self, exec_probes: "ExecProbes") -> None:
+        """Whose runs are not the engine's, once there is a loop."""
         self._exec_probes = exec_probes
 
     # -- before the spawn ------------------------------------------------------------------------------------------
@@ -66,22 +66,28 @@ class Spawning:
             if unit.execution.standard_output == "log" or unit.execution.standard_error == "log":
                 shell.pump.open_pipe(unit.id)
                 if effect.phase == Phase.START and any(probe.kind == "log" for probe in unit.service.probes):
-                    shell.pump.mark(unit.id)
+                    self._mark(unit.id)
         except OSError as error:
             shell.post(ev.PrepareFailed(unit.id, effect.run, "fork", 1, f"cannot open its notify socket or log pipe: {error}"))
             return
+        descriptors = self.passing.lend(effect)
         if shell.preparer.is_immediate(unit):
             result: SpawnRequest | None = None
             raised: BaseException | None = None
             try:
-                result = shell.preparer.prepare(effect, unit)
+                result = shell.preparer.prepare(effect, unit, descriptors)
             except (PrepareError, OSError, ValueError) as error:
                 raised = error
             self._on_prepared(effect, result, raised)
         else:
             shell.workers.submit(
-                lambda: shell.preparer.prepare(effect, unit), lambda result, error: self._on_prepared(effect, result, error)
+                lambda: shell.preparer.prepare(effect, unit, descriptors), lambda result, error: self._on_prepared(effect, result, error)
             )
+
+    def _mark(self, unit: str) -> None:
+        """Lines from here on are of the new run; remembered, so that a log probe of another manager begins there too."""
+        if (position := self._shell.pump.mark(unit)) is not None:
+            self._shell.link.send({MARK_PREFIX + unit: f"{position[0]} {position[1]}"}, [])
 
     def _on_prepared(self, effect: fx.Prepare, result: SpawnRequest | None, error: BaseException | None) -> None:
         if isinstance(error, PrepareError):
@@ -99,8 +105,11 @@ class Spawning:
         request = self._prepared.pop(effect.run)
         try:
             request.cgroup = shell.processes.cgroup_of(effect.unit)
+            if request.phase == Phase.START:
+                request.placed = self.passing.place(effect.unit, ops, descriptors)
         except OSError as error:
-            shell.post(ev.SpawnFailed(effect.unit, effect.run, "CGROUP", error.errno or 0, 219, f"cannot make its cgroup: {error}"))
+            text = f"cannot make its cgroup or its ready pipe: {error}"
+            shell.post(ev.SpawnFailed(effect.unit, effect.run, "CGROUP", error.errno or 0, 219, text))
             return
         for name, descriptor in self._needed(effect.unit):
             ops.append(["store", name, False])
@@ -109,6 +118,7 @@ class Spawning:
         if (book := self.runs.get(effect.run)) is not None:
             book.request = request
         ops.append(["spawn", request])
+        ops += self.passing.store.give_back(effect.run)
 
     def _needed(self, unit: str) -> list[tuple[str, int]]:
         """Descriptors of the unit that the keeper does not hold yet."""
@@ -125,17 +135,25 @@ class Spawning:
         for name, descriptor in stored.items():
             kind, _, unit = name.partition(":")
             if kind == "log":
-                self._shell.pump.adopt(unit, descriptor)
+                self._shell.pump.adopt(unit, descriptor, self._marked(unit))
             elif kind == "notify" and self._shell.notify is not None:
                 self._shell.notify.adopt(unit, descriptor)
             else:
+                self.passing.adopt(name, descriptor)
                 continue
             self._stored.add(name)
+        self.passing.settle_all()
+
+    def _marked(self, unit: str) -> tuple[int, int] | None:
+        text: str = self._shell.link.table["remembered"].get(MARK_PREFIX + unit, "")
+        sequence, _, offset = text.partition(" ")
+        return (int(sequence), int(offset)) if offset else None
 
     def forget(self, effect: fx.Forget, ops: list[Any]) -> None:
         """The books of a run are closed."""
         self._prepared.pop(effect.run, None)
         self.runs.pop(effect.run, None)
+        ops += self.passing.store.give_back(effect.run)
         ops.append(["forget", effect.run])
 
     # -- the keeper's reports --------------------------------------------------------------------------------------
@@ -198,6 +216,8 @@ class Spawning:
     def on_notified(self, event: ev.Notified, descriptors: list[int]) -> None:
         """A datagram that belongs to the unit: handled, committed, and only then consumed."""
         self._await_forks(event.unit)
+        # First, for NOTIFYACCESS= in the same datagram is about those that follow; a replay finds duplicates and stores nothing.
+        self.passing.on_notified(event, descriptors)
         self._shell.take(event)
         self._watch_alien(event.unit)
 
@@ -271,6 +291,7 @@ class Spawning:
         """The unit is down: what was made for its processes goes."""
         shell, name = self._shell, effect.unit
         shell.processes.release(name, effect.will_restart)
+        self.passing.release(name)
         unit = shell.engine.core.specs.get(name)
         if unit is not None and shell.preparer.has_leftovers(unit):
             # Begun here, so that a start that follows at once waits for the end of it and keeps its new directories.

@@ -97,6 +97,7 @@ class World:
         out["pids"] = [p.pid for p in members]
         out["processes"] = [{"pid": p.pid, "comm": p.comm} for p in members]
         out["tracking"] = self._shell.processes.tracking
+        out["n_file_descriptor_store"] = self._shell.spawning.passing.store.count(name)
         out["log_lost_bytes"] = self._shell.pump.lost_bytes(name)
         out["origins"] = self._definitions.origins(name)
         return out

@@ -3,6 +3,7 @@
 The engine has been restored from the remembered records already. Every step is harmless to repeat, for this manager may die too.
 """
 
+from supervisor.daemon.proberuns import PROBE_PHASE, end_probe
 from supervisor.daemon.shell import Shell, now
 from supervisor.daemon.spawning import RunBook
 from supervisor.model.events import DeadlineReached
@@ -14,6 +15,10 @@ def take_over(shell: Shell) -> None:
     shell.spawning.adopt(shell.link.stored)
     by_unit: dict[str, list[tuple[int, int, int, str]]] = {}
     for run, entry in table["runs"].items():
+        if entry["phase"] == PROBE_PHASE:
+            # Nobody waits for its answer any more: the stage's probes are begun anew.
+            end_probe(shell, run, 0 if any(report[0] == "exited" for report in entry["reports"]) else entry["pid"])
+            continue
         state = shell.engine.core.states.get(entry["unit"])
         invocation_id = state.invocation_id if state is not None else ""
         shell.spawning.runs[run] = RunBook(entry["unit"], invocation_id, entry.get("pid") or 0)
@@ -23,7 +28,7 @@ def take_over(shell: Shell) -> None:
         shell.processes.restore(unit, runs)
     shell.carry_out(shell.engine.resume(now()))
     for entry in table["runs"].values():
-        for report in entry["reports"]:
+        for report in entry["reports"] if entry["phase"] != PROBE_PHASE else ():
             shell.spawning.on_report(report)
     for report in table["reaped"]:
         shell.spawning.on_report(report)

@@ -63,8 +63,9 @@ class SpawnRequest:
 
     Each `std*` is one of ["null"], ["stored", name] (a pipe is opened anew, read and write), ["open", path, flags, mode]
     or ["inherit"] (supd's own). `stderr` may also be ["stdout"]. `passed` are stored names that become descriptors 3, 4 ...
-    `placed` are [stored name, number]: the descriptor gets this very number, numbers between stay closed, and of a pipe (stored for
-    both directions, so that it never breaks) the child gets the writing end, opened anew. None everywhere means: leave as it is. Written out by hand: the keeper must not pay for importing dataclasses.
+    `placed` are [stored name, number]: the descriptor gets this very number, numbers between stay closed; of a pipe (stored for
+    both directions, so that it never breaks) the child gets the writing end, opened anew. None everywhere means: leave as it is.
+    Written out by hand: the keeper must not pay for importing dataclasses.
     """
 
     __slots__ = (

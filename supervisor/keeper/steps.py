@@ -250,9 +250,7 @@ def _place_descriptors(child: Child) -> None:
     places = dict(enumerate(sources)) | child.placed
     # First everything out of the way of the numbers to be filled, then each to its own. What lies between is close-on-exec.
     free = max(places) + 1
-    places = {
-        target: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, free) if source < free else source for target, source in places.items()
-    }
+    places = {target: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, free) if source < free else source for target, source in places.items()}
     if child.status_fd < free:
         child.status_fd = fcntl.fcntl(child.status_fd, fcntl.F_DUPFD_CLOEXEC, free)
     for target, source in places.items():
