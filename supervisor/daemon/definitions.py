@@ -4,7 +4,6 @@ It reads (in a thread: parsing is slow), keeps the last good set in the specific
 directory for enable, mask and scale. It starts and stops nothing.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -100,7 +99,9 @@ class Definitions:
 
     async def reload(self) -> Json:
         """Read the files again. Errors change nothing and are kept to be shown; else the new set is in force on return."""
-        result = await asyncio.to_thread(load_units, self.mode)
+        from asyncio import to_thread  # not before the first spawn
+
+        result = await to_thread(load_units, self.mode)
         errors = [problem.json() for problem in result.errors]
         if errors:
             self._rejected = errors
@@ -141,8 +142,10 @@ class Definitions:
         return [name for name in units if names.is_instance(name) and name.startswith(prefix) and units[name].is_enabled]
 
     async def _change(self, write: Callable[[], Any]) -> None:
+        from asyncio import to_thread
+
         try:
-            await asyncio.to_thread(write)
+            await to_thread(write)
         except (overrides.OverrideError, ValueError) as error:
             raise Refusal("bad-request", str(error)) from None
         answer = await self.reload()
