@@ -28,7 +28,17 @@ def kill(session: Session) -> int:
     if number is None:
         raise UsageError(f"there is no signal {word!r}; examples: TERM, SIGHUP, 9, RTMIN+1")
     whom = session.arguments.text("kill_whom", "all")
-    return _each(session, "signal", session.names(), lambda name: session.client.kill(name, number, whom))
+    status = OK
+    for name in session.names():
+        try:
+            session.client.kill(name, number, whom)
+        except ApiError as error:
+            if error.code != "refused":
+                status = session.refused(f"kill {name}", error)
+                continue
+            session.complain(error.message)  # nobody is there to be signalled: 1, as systemctl has it
+            status = FAILED
+    return status
 
 
 def reset_failed(session: Session) -> int:

@@ -40,15 +40,32 @@ def explain(session: Session, job: "Json") -> None:
     session.complain(f"cannot {job['type']} {name}: {headline}")
     if job["result"] == "failed":
         _how(session, unit)
-    told = dict.fromkeys(_told(cause, name) for cause in causes if cause["what"] not in _OBVIOUS)
-    for cause in [cause for cause in told if cause not in headline and headline not in cause][:CAUSES]:
-        session.err.write(f"  because: {neutralise(cause)}")
     culprit = _culprit(job, name, causes)
+    if culprit != name:
+        _of_culprit(session, culprit)
+    skipped: tuple[str, ...] = _OBVIOUS
+    if culprit != name:
+        skipped = (*_OBVIOUS, "dependency", "restart")
+    elif unit.get("restart") == "no":
+        skipped = (*_OBVIOUS, "restart")  # that it is not restarted then needs no reason
+    told = dict.fromkeys(_told(cause, name) for cause in causes if cause["what"] not in skipped and cause["unit"] in ("", name))
+    for cause in [cause for cause in told if cause not in headline and headline not in cause][:CAUSES]:
+        session.advise(cause, "because")
     try:
         _last_output(session, culprit)
     except SupdError:
         pass  # as above
     session.err.write(f"  next: supctl why {culprit}, supctl logs {culprit}")
+
+
+def _of_culprit(session: Session, name: str) -> None:
+    """Why the unit that was needed did not start, in its own words."""
+    try:
+        unit = session.client.show(name)
+    except SupdError:
+        return
+    reason = unit.get("failed_text") or (unit.get("last_job") or {}).get("text")
+    session.advise(f"{name}: {reason}" if reason else f"{name} is {unit['active_state']} ({unit['sub_state']})", "because")
 
 
 def _told(cause: "Json", name: str) -> str:

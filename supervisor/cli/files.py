@@ -21,14 +21,20 @@ def cat(session: Session) -> int:
         except ApiError as error:
             session.refused(f"show the files of {name}", error)
             status = FAILED  # systemctl's, for cat
+    wants_origins = session.arguments.has("origins")
+    if wants_origins or session.arguments.is_json:
+        from supervisor.cli import origins
     if session.arguments.is_json:
+        found = [{**definition, "values": origins.values(definition)} for definition in found]
         session.print_json(found[0] if len(session.arguments.operands) == 1 and found else found)
         return status
     for index, definition in enumerate(found):
         if index:
             session.out.write("")
-        if session.arguments.has("origins"):
-            _origins(session, definition)
+        if wants_origins:
+            if len(found) > 1:
+                session.out.write(session.out.paint(f"# {definition['unit']}", "grey"))
+            origins.show(session.out, definition)
         else:
             _texts(session, definition)
     return status
@@ -38,16 +44,9 @@ def _texts(session: Session, definition: "Json") -> None:
     for number, file in enumerate(definition["files"]):
         if number:
             session.out.write("")
-        session.out.write(session.out.paint(f"# {file['path']}", "grey"))
+        session.out.write(session.out.paint(f"# {neutralise(str(file['path']))}", "grey"))
         text = str(file["text"])
         session.out.write((neutralise(text) if session.out.is_terminal else text).removesuffix("\n"))
-
-
-def _origins(session: Session, definition: "Json") -> None:
-    from supervisor.cli.screen import table
-
-    rows = [(str(key), str(origin)) for key, origin in sorted(definition["origins"].items())]
-    session.out.write(*table(("KEY", "FROM"), rows))
 
 
 def edit(session: Session) -> int:

@@ -2,13 +2,14 @@
 
 import time
 
-from supervisor.cli.screen import ago, table
-from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
+from supervisor.cli.screen import ago, moment, table
+from supervisor.cli.session import OK, Session
 from supervisor.client.errors import ApiError
 from supervisor.client.terminal import neutralise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     Json = dict[str, Any]
@@ -18,6 +19,15 @@ BACKWARD = ("required_by", "requisite_of", "wanted_by", "bound_by", "upheld_by",
 
 
 def list_units(session: Session) -> int:
+    if session.arguments.has("watch"):
+        from supervisor.cli.watching import show_again
+
+        return show_again(session, lambda: _show_table(session, moment))
+    return _show_table(session, lambda time_s: ago(time_s, time.time()))
+
+
+def _show_table(session: Session, tell: "Callable[[float], str]") -> int:
+    """Print the units that were asked for; `tell` words the time since when a unit is in its state."""
     units = session.client.units(session.arguments.operands, session.arguments.many("state"))
     if session.arguments.is_json:
         session.print_json(units)
@@ -26,14 +36,14 @@ def list_units(session: Session) -> int:
     if not units:
         out.write("No units match." if session.arguments.operands or session.arguments.many("state") else "No units are loaded.")
         return OK
-    lines = table(("UNIT", "STATE", "SUB", "PID", "RESTARTS", "SINCE", "DESCRIPTION"), [_row(unit) for unit in units], right=(3, 4))
+    lines = table(("UNIT", "STATE", "SUB", "PID", "RESTARTS", "SINCE", "DESCRIPTION"), [_row(unit, tell) for unit in units], right=(3, 4))
     out.write(out.paint("  " + out.cut(lines[0]), "bold"))
     for unit, line in zip(units, lines[1:], strict=True):
         out.write(f"{out.symbol(unit['active_state'], unit['load_state'])} {out.cut(line)}")
     return OK
 
 
-def _row(unit: "Json") -> tuple[str, ...]:
+def _row(unit: "Json", tell: "Callable[[float], str]") -> tuple[str, ...]:
     is_up = unit["active_state"] in ("active", "reloading")
     since_s = unit.get("active_enter_time_s") if is_up else unit.get("inactive_enter_time_s")
     state = unit["active_state"] if unit["load_state"] == "loaded" else unit["load_state"]
@@ -43,7 +53,7 @@ def _row(unit: "Json") -> tuple[str, ...]:
         str(unit["sub_state"]),
         str(unit["main_pid"] or "-"),
         str(unit["n_restarts"]),
-        ago(since_s, time.time()) if since_s else "-",
+        tell(since_s) if since_s else "-",
         neutralise(str(unit["description"])),
     )
 
@@ -59,10 +69,7 @@ def tree(session: Session) -> int:
         try:
             trees.append(walk.node(name, ()))
         except ApiError as error:
-            if error.code != "no-such-unit":
-                raise
-            session.complain(f"there is no unit {name}; supctl list shows every unit")
-            status = NO_SUCH_UNIT
+            status = session.unknown(error)
     if session.arguments.is_json:
         session.print_json(trees)
     else:

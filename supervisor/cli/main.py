@@ -44,7 +44,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     except BrokenAnswer as error:
         return _end(69, f"{error}; supd may be on its way up again: try once more")
     except ApiError as error:
-        return _end(1, error.message + (f"\n  next: {error.hint}" if error.hint else ""))
+        return _end(1, error.message + (f"\n  next: {error.hint}" if error.hint and "`supctl " not in error.message else ""))
     except SupdError as error:
         return _end(1, str(error))
     except BrokenPipeError:
@@ -57,11 +57,17 @@ def main(argv: "Sequence[str] | None" = None) -> int:
 
 def _end(status: int, text: str) -> int:
     sys.stdout.flush()
-    sys.stderr.write(f"supctl: {text}\n")
+    from supervisor.client.terminal import neutralise
+
+    sys.stderr.write(neutralise(f"supctl: {text}\n"))
     return status
 
 
 def _run(argv: list[str]) -> int:
+    if argv[:1] == ["__complete"]:  # no verb of the table: what follows are words of another command line, read by other rules
+        from supervisor.cli import complete
+
+        return complete.main(argv[1:])
     arguments = read(argv)
     verb = arguments.verb
     if verb is None or arguments.has("help") or verb.name == "help":
@@ -123,6 +129,10 @@ def _rarer(verb: str) -> "Run":
         from supervisor.cli import verify
 
         return verify.verify
+    if verb == "completion":
+        from supervisor.cli import completion
+
+        return completion.completion
     from supervisor.cli import files
 
     return files.RUN[verb]

@@ -8,6 +8,7 @@ from supervisor.cli.screen import Screen
 from supervisor.client import discovery
 from supervisor.client.api import Client
 from supervisor.client.errors import ApiError, NoDaemon
+from supervisor.client.terminal import neutralise
 from supervisor.client.wire import compose
 
 TYPE_CHECKING = False
@@ -59,15 +60,34 @@ class Session:
         return found
 
     def complain(self, text: str) -> None:
-        """A line on stderr, with our name."""
-        self.err.write(f"supctl: {text}")
+        """A line on stderr, with our name. What it quotes may come from anywhere, so a terminal is not to obey it."""
+        self.err.write(neutralise(f"supctl: {text}"))
+
+    def advise(self, text: str, label: str = "next") -> None:
+        """A line below a complaint: what to do next, or what is behind it."""
+        self.err.write(neutralise(f"  {label}: {text}"))
 
     def refused(self, action: str, error: ApiError) -> int:
         """Tell that supd refused and what to do next; the exit status."""
         self.complain(error.message if error.message.startswith("cannot ") else f"cannot {action}: {error.message}")
-        if error.hint:
-            self.err.write(f"  next: {error.hint}")
+        self._advise_on(error)
         return STATUS_OF_REFUSAL.get(error.code, FAILED)
+
+    def _advise_on(self, error: ApiError) -> None:
+        if error.code == "no-such-unit" and error.unit:
+            from supervisor.cli.unknown import advise
+
+            advise(self, error.unit)
+        elif error.hint and "`supctl " not in error.message:  # otherwise the message names the next step itself
+            self.advise(error.hint)
+
+    def unknown(self, error: ApiError) -> int:
+        """Tell that a unit does not exist, and what may have been meant. Any other refusal is raised again; the exit status."""
+        if error.code != "no-such-unit":
+            raise error
+        self.complain(error.message)
+        self._advise_on(error)
+        return NO_SUCH_UNIT
 
     def print_json(self, value: "Any") -> None:
         self.out.write(compose(value))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 LOG_LINES = 10
+FAILED_MAX = 10  # of the overview
 UP = ("active", "reloading")
 # unit_file states for which `is-enabled` succeeds (systemctl(1), is-enabled).
 STARTS_AT_BOOT = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
@@ -28,10 +29,7 @@ def status(session: Session) -> int:
         try:
             unit = session.client.show(name)
         except ApiError as error:
-            if error.code != "no-such-unit":
-                raise
-            session.complain(f"there is no unit {name}; supctl list shows every unit")
-            code = NO_SUCH_UNIT
+            code = session.unknown(error)
             continue
         shown.append(unit)
         if not session.arguments.is_json:
@@ -52,7 +50,7 @@ def _block(session: Session, unit: "Json") -> None:
     out, name = session.out, str(unit["id"])
     description = f" - {neutralise(unit['description'])}" if unit.get("description") else ""
     out.write(f"{out.symbol(unit['active_state'], unit['load_state'])} {name}{description}")
-    path = unit.get("fragment_path") or ""
+    path = neutralise(unit.get("fragment_path") or "")
     enabled = "; ".join(part for part in (path, str(unit.get("enabled") or "")) if part)
     rows = [("Loaded", f"{unit['load_state']}" + (f" ({enabled})" if enabled else ""))]
     rows.append(("Active", _active(session, unit)))
@@ -78,6 +76,7 @@ def _block(session: Session, unit: "Json") -> None:
         rows.append(("CPU", span(unit["cpu_usage_nsec"] / 1e9)))
     if unit.get("needs_restart"):
         rows.append(("Note", out.paint(f"the unit file has changed; supctl restart {name} makes it effective", "yellow")))
+    rows += [("Bad file", out.paint(error_line(error), "red")) for error in _errors_in(session, unit)]
     why = session.client.why(name)
     if why["because"]:
         rows.append(("Why", neutralise(str(why["because"][0]["text"]))))
@@ -88,6 +87,12 @@ def _block(session: Session, unit: "Json") -> None:
     lines = session.client.log(name, count)["lines"] if count else []
     if lines:
         out.write("", *lines)
+
+
+def _errors_in(session: Session, unit: "Json") -> "list[Any]":
+    """Errors in the unit's own files, which supd therefore did not take."""
+    files = (unit.get("fragment_path"), *(unit.get("drop_in_paths") or ()))
+    return [error for error in session.client.status().get("load_errors") or [] if isinstance(error, dict) and error.get("file") in files]
 
 
 def _active(session: Session, unit: "Json") -> str:
@@ -114,7 +119,7 @@ def _overview(session: Session) -> int:
         return OK
     out = session.out
     counts = whole.get("units") or {}
-    failed = [str(unit["id"]) for unit in session.client.units(states=["failed"])] if counts.get("failed") else []
+    failed = session.client.units(states=["failed"], full=True) if counts.get("failed") else []
     errors = whole.get("load_errors") or []
     state = "degraded" if failed or errors else "running"
     out.write(f"{out.symbol('failed' if state == 'degraded' else 'active')} supd {whole['version']} - {whole.get('mode', '')} instance")
@@ -124,19 +129,28 @@ def _overview(session: Session) -> int:
         ("Since", f"{moment(whole['started_time_s'])}; {ago(whole['started_time_s'], time.time())}"),
         ("Units", ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"),
         ("Jobs", f"{jobs if isinstance(jobs, int) else len(jobs)} queued"),
-        ("Failed", out.paint(", ".join(failed), "red") if failed else "none"),
+        *[("Failed" if number == 0 else "", line) for number, line in enumerate(_failures(session, failed[:FAILED_MAX]))],
+        *([("", f"and {len(failed) - FAILED_MAX} more: supctl list --state=failed")] if len(failed) > FAILED_MAX else []),
         ("Keeper PID", str(whole["keeper_pid"])),
         ("Manager PID", str(whole["manager_pid"])),
         ("Tracking", str(whole.get("tracking", "unknown"))),
-        ("Units from", ", ".join(whole.get("units_directories") or [])),
-        ("State in", str(whole.get("state_directory", ""))),
+        ("Units from", neutralise(", ".join(whole.get("units_directories") or []))),
+        ("State in", neutralise(str(whole.get("state_directory", "")))),
     ]
-    out.write(*[f"{label:>12}: {text}" for label, text in rows])
-    for error in errors:
-        out.write(f"  load error: {error_line(error)}")
+    out.write(*[f"{label:>12}{':' if label else ' '} {text}" for label, text in rows])
+    if errors:
+        out.write("", out.paint("The unit files have errors, so the last good definitions stay in force:", "red"))
+        out.write(*[f"  {error_line(error)}" for error in errors])
     for note in whole.get("notes") or []:
-        out.write(f"  note: {note}")
+        out.write(f"  note: {neutralise(str(note))}")
     return OK
+
+
+def _failures(session: Session, units: "list[Json]") -> list[str]:
+    """Each failed unit with its reason, in one line."""
+    width = max([len(str(unit["id"])) for unit in units], default=0)
+    reasons = [neutralise(str(unit.get("failed_text") or unit.get("result") or "")) for unit in units]
+    return [f"{session.out.paint(str(unit['id']).ljust(width), 'red')}  {reason}" for unit, reason in zip(units, reasons, strict=True)]
 
 
 def error_line(error: "Any") -> str:

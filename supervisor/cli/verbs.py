@@ -34,7 +34,10 @@ class Flag:
 
 
 class Verb:
-    """One verb. `least` and `most` bound the number of operands; `takes` says what they are ("unit", "file", "job", ""), for completion."""
+    """One verb. `least` and `most` bound the number of operands; `takes` says what they are, for completion.
+
+    `takes` is "unit", "template", "file", "job", "verb", "shell" or "".
+    """
 
     __slots__ = ("aliases", "flags", "group", "help", "least", "most", "name", "operands", "summary", "takes")
 
@@ -108,7 +111,8 @@ VERBS = (
     Verb("status", "look", "Show the state of units, or of everything", "[UNIT...]", "unit", 0, None,
          (Flag("-n --lines", "how many log lines to show", "N", is_number=True), STATE, JSON),
          "Without a unit: an overview. Exit status: 0 active, 3 not active, 4 no such unit."),
-    Verb("list", "look", "List units in a table", "[PATTERN...]", "unit", 0, None, (STATE, JSON), aliases=("list-units",)),
+    Verb("list", "look", "List units in a table", "[PATTERN...]", "unit", 0, None,
+         (Flag("-w --watch", "show it again whenever something changes, until Ctrl-C"), STATE, JSON), aliases=("list-units",)),
     Verb("show", "look", "Show every property of units", "UNIT...", "unit", 0, None,
          (Flag("-p --property", "only this property; may be repeated", "NAME", many=True),
           Flag("--value", "print values without names"), STATE, JSON)),
@@ -138,7 +142,9 @@ VERBS = (
     Verb("events", "logs", "Show what happened", "", "", flags=(
         Flag("-f --follow", "go on as it happens"),
         Flag("-n --lines", "how many of the last events (100; 10 with -f)", "N", is_number=True), JSON)),
-    Verb("cat", "units", "Show unit files", "UNIT...", "unit", 1, None, (Flag("--origins", "show where each value comes from"), JSON)),
+    Verb("cat", "units", "Show unit files", "UNIT...", "unit", 1, None,
+         (Flag("--origins", "show each value in force and where it comes from"), JSON),
+         "With --json each definition has \"values\": for each key {value, origin}; origin is FILE:LINE, \"default\" or \"implied\"."),
     Verb("edit", "units", "Edit a unit's file, checked before it is kept", "UNIT", "unit", 1, 1, help="Uses $VISUAL, $EDITOR or vi."),
     Verb("enable", "units", "Start units at boot", "UNIT...", "unit", 1, None, (_NOW,)),
     Verb("disable", "units", "Do not start units at boot", "UNIT...", "unit", 1, None, (_NOW,)),
@@ -150,6 +156,8 @@ VERBS = (
          "Without a file: every unit file of the directory that supd would use. Exit status: 0 without errors, 1 with errors."),
     Verb("shutdown", "supd", "Stop everything in order, then end supd", "", ""),
     Verb("version", "supd", "Show the versions of supctl and supd", "", "", flags=(JSON,)),
+    Verb("completion", "supd", "Print the script that completes verbs, options and units in a shell", "SHELL", "shell", 1, 1,
+         help="SHELL is bash, zsh or fish. In ~/.bashrc: eval \"$(supctl completion bash)\""),
     Verb("help", "supd", "Show help for a verb", "[VERB]", "verb", 0, 1),
 )  # fmt: skip
 

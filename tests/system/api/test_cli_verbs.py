@@ -104,7 +104,7 @@ def test_status_reads_like_systemctls(server: RunningServer, capfd: pytest.Captu
 def test_status_alone_shows_supd_itself(server: RunningServer, capfd: pytest.CaptureFixture[str]) -> None:
     out, _ = said(server, capfd, "status")
     assert out.splitlines()[0] == "× supd 0.0.test - project instance"
-    assert "      Failed: flop\n" in out
+    assert "      Failed: flop  exit-code\n" in out
     assert "    Tracking: scan\n" in out
 
 
