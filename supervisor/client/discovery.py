@@ -2,7 +2,8 @@
 
 The order: `--socket`, `$SUPD_SOCKET` (either is then the only candidate), the nearest `.supd/` upwards that holds a socket (never as root),
 the user's instance, the system's. A `.supd` that was merely found counts only if it, its socket and each parent up to / belong to
-the caller or root and are writable by nobody else; otherwise whoever may write there could answer in the daemon's place.
+the caller or root and no directory is writable by anybody else; otherwise whoever may write there could answer in the daemon's place.
+(A socket's own mode says only who may connect: with roles it is open to all.)
 
 Imports nothing but os: every `supctl status` pays for this module.
 """
@@ -21,7 +22,6 @@ _WRITABLE_BY_OTHERS = 0o002
 _STICKY = 0o1000
 _KIND = 0o170000  # the stat module is not worth its import here
 _DIRECTORY = 0o040000
-_SOCKET = 0o140000
 
 
 class Place:
@@ -128,8 +128,6 @@ def why_not_trusted(path: str, uid: int) -> str:
                     return f"{current} is writable by others"
                 if entry_owner != uid:
                     return f"{entry} lies in {current}, where anybody may put things, and is not yours"
-            if kind == _SOCKET and status.st_mode & _WRITABLE_BY_OTHERS:
-                return f"{current} is writable by others"
             if current == "/":
                 break
             entry, entry_owner = current, status.st_uid

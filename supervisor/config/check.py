@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from supervisor.config.load import load
-from supervisor.config.mode import Mode
+from supervisor.config.mode import Mode, roles_file
 from supervisor.config.problems import Problem
 
 
@@ -37,12 +37,24 @@ def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
+def _of_roles(mode: Mode) -> tuple[Problem, ...]:
+    """What is wrong with `supd.toml`; most have none."""
+    path = roles_file(mode)
+    if not os.path.lexists(path):
+        return ()
+    from supervisor.config.roles import read_roles
+
+    return read_roles(path).problems
+
+
 def check(mode: Mode, files: Sequence[str] = ()) -> CheckResult:
     """Load the units of `mode` and tell what is wrong. With `files`, tell of these only; the units beside them are known to exist."""
     if not files:
         loaded = load(mode)
-        return CheckResult(tuple(loaded.errors), tuple(loaded.warnings), len(loaded.units))
+        return CheckResult((*loaded.errors, *_of_roles(mode)), tuple(loaded.warnings), len(loaded.units))
     wanted = {os.path.abspath(file) for file in files}
+    of_roles = _of_roles(mode) if roles_file(mode) in wanted else ()
+    wanted.discard(roles_file(mode))
     missing = [Problem(file, 0, "", "there is no such file") for file in sorted(wanted) if not os.path.exists(file)]
     foreign = [
         Problem(file, 0, "", "a unit file's name ends in .toml")
@@ -54,5 +66,5 @@ def check(mode: Mode, files: Sequence[str] = ()) -> CheckResult:
     loaded = load(replace(mode, unit_directories=directories + others))
     looked_at = [unit for unit in loaded.units.values() if unit.fragment_path in wanted]
     wanted |= {path for unit in looked_at for path in unit.drop_in_paths}
-    errors = missing + foreign + [problem for problem in loaded.errors if problem.file in wanted]
+    errors = missing + foreign + list(of_roles) + [problem for problem in loaded.errors if problem.file in wanted]
     return CheckResult(tuple(errors), tuple(problem for problem in loaded.warnings if problem.file in wanted), len(looked_at))

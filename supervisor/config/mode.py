@@ -110,6 +110,12 @@ def system(*, state_directory: str = "", runtime_directory: str = "", on_change:
     )
 
 
+def roles_file(mode: Mode) -> str:
+    """Where `supd.toml` is looked for: it says who besides the owner and root may ask. A project's lies with its state."""
+    directory = mode.state_directory if mode.kind == "project" else os.path.join(mode.configuration_root, "supd")
+    return os.path.join(directory, "supd.toml")
+
+
 def _absolute(path: str | None, default: str) -> str:
     """An XDG variable's value; a relative one is to be ignored, says the XDG base directory specification."""
     return path.rstrip("/") if path and path.startswith("/") and path != "/" else default

@@ -7,16 +7,18 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from supervisor.daemon import place
+from supervisor.daemon import place, recovery
 from supervisor.daemon.announce import Announcer
 from supervisor.daemon.api.access import Access
 from supervisor.daemon.api.server import ApiServer
+from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.execprobes import ExecProbes
 from supervisor.daemon.logfollow import LogFollowers
 from supervisor.daemon.options import Options
 from supervisor.daemon.probes import Probes
 from supervisor.daemon.reactor import LoopReactor
+from supervisor.daemon.roles import Roles
 from supervisor.daemon.shell import Shell
 from supervisor.daemon.supervision import World
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from supervisor.config.mode import Mode
 
 KEEPER_GONE = 1
+AUDIT_FLUSH_S = 5.0
 
 
 def run(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
@@ -44,10 +47,13 @@ async def _serve(
     shell.on_leave = end
     shell.on_keeper_gone = lambda: os._exit(KEEPER_GONE)  # at once: nothing may be done without the keeper
     reloads: set[asyncio.Task[object]] = set()
+    access = Access(os.geteuid(), place.group_id(options.socket_group))
+    roles = Roles(mode, access, shell.link, place.socket_path(options, mode), announcer.say)
+    trail = Trail(mode.state_directory)
 
     def on_hangup() -> None:
         announcer.say("info", "SIGHUP: reading the unit files again")
-        task: asyncio.Task[object] = loop.create_task(definitions.reload())
+        task: asyncio.Task[object] = loop.create_task(roles.reload(definitions))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -61,17 +67,24 @@ async def _serve(
     exec_probes = ExecProbes(shell)
     shell.spawning.attach_probes(exec_probes)
     shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, shell.spawning.passing.ready_pipes))
-    world = World(shell, definitions, announcer, started_s)
-    access = Access(os.geteuid(), place.group_id(options.socket_group))
-    api = ApiServer(world, access, lambda text: announcer.say("warning", text))
+    world = World(shell, definitions, announcer, started_s, roles, trail)
+    await roles.start()
+    api = ApiServer(world, roles.access, lambda text: announcer.say("warning", text), audit=trail.record)
+    roles.on_change = api.set_access
     await api.start(shell.link.stored["control"])
     shell.on_link_readable()
     announcer.say("debug", f"the control socket is {place.socket_path(options, mode)}")
     status = await ended
     await api.close()
+    await asyncio.to_thread(trail.close, AUDIT_FLUSH_S)
     try:
         os.unlink(place.socket_path(options, mode))
     except OSError:
         pass  # somebody has cleaned up before us
     shell.close()
+    if not shell.keeps_services:
+        try:
+            os.unlink(recovery.path_of(mode.state_directory))  # nothing is left that a next supd should find
+        except OSError:
+            pass  # a journal without living runs does no harm
     return status

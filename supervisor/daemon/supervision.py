@@ -14,8 +14,10 @@ from supervisor import __version__
 from supervisor.daemon.announce import Announcer
 from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.api.stream import EventRing
+from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.proctable import usage_of
+from supervisor.daemon.roles import Roles
 from supervisor.daemon.shell import Shell, now
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
@@ -37,11 +39,15 @@ VERBS = {
 class World:
     """`Supervision`, for real."""
 
-    def __init__(self, shell: Shell, definitions: Definitions, announcer: Announcer, started_wall_s: float) -> None:
+    def __init__(
+        self, shell: Shell, definitions: Definitions, announcer: Announcer, started_wall_s: float, roles: Roles, trail: Trail
+    ) -> None:
         self._shell = shell
         self._definitions = definitions
         self._announcer = announcer
         self._started_wall_s = started_wall_s
+        self._roles = roles
+        self._trail = trail
         self._waiters: dict[int, list[asyncio.Future[Json]]] = {}
         self._finished: OrderedDict[int, Json] = OrderedDict()
         self.ring = EventRing(os.urandom(4).hex(), lambda: [self.brief(name) for name in self.names([], [])])
@@ -138,14 +144,14 @@ class World:
             "state_directory": mode.state_directory,
             "log_directory": os.path.dirname(shell.pump.directory_of("x")),
             "tracking": shell.processes.tracking,
-            "load_errors": list(self._definitions.errors()),
+            "load_errors": [*self._definitions.errors(), *self._roles.errors()],
             "units": counts,
             "jobs": len(shell.engine.list_jobs()),
             "notes": self._notes(),
         }
 
     def _notes(self) -> list[str]:
-        notes = list(self._shell.pump.notes())
+        notes = [*self._shell.pump.notes(), *self._trail.notes()]
         if self._shell.intents.trouble:
             notes.append(self._shell.intents.trouble)
         strangers = self._shell.processes.unattributed()
@@ -236,7 +242,7 @@ class World:
         self._announcer.event(name, "enabled", f"{state} by {by}", {"state": state})
 
     async def reload_units(self, by: str) -> Json:
-        return await self._definitions.reload()
+        return await self._roles.reload(self._definitions)
 
     async def scale(self, template: str, instances: int, by: str) -> Json:
         before = self._definitions.instances_of(template)

@@ -134,6 +134,7 @@ HINT_OF_CODE = {
     "destructive": "supctl list-jobs shows what is queued; --job-mode=replace overrides it",
     "cyclic": "supctl tree UNIT shows the dependencies",
     "contradictory": "the request would start and stop one unit at once; supctl tree UNIT shows why",
+    "forbidden": "supd's owner says in supd.toml who may ask what",
     "shutting-down": "wait until supd has left, then start it again",
 }
 

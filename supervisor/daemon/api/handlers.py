@@ -159,9 +159,10 @@ def _changes(
     answer: js.Schema,
     body: dict[str, js.Schema] | None = None,
     required: dict[str, js.Schema] | None = None,
+    reach: str = "unit",
 ) -> Route:
     schema = js.record(required or {}, body or {}, is_open=False)
-    return Route("POST", f"/v1/units/{{name}}/{verb}", "operate", handler, summary, answer, body=schema, changes=True)
+    return Route("POST", f"/v1/units/{{name}}/{verb}", "operate", handler, summary, answer, body=schema, changes=True, reach=reach)
 
 
 _MODE: dict[str, js.Schema] = {"mode": {"type": "string", "enum": list(answers.JOB_MODES)}}
@@ -180,17 +181,18 @@ ROUTES = [
           answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}),
     *[_changes(verb, job_verb(verb), f"Enqueue a {verb} job; job 0: there was nothing to do.", answers.JOB_MADE, _MODE)
       for verb in JOB_VERBS],
-    _changes("isolate", isolate, "Start this unit and stop every other.", answers.JOB_MADE),
+    _changes("isolate", isolate, "Start this unit and stop every other.", answers.JOB_MADE, reach="all"),
     _changes("kill", kill, "Send a signal to its processes.", answers.DONE,
              {"signal": _SIGNAL, "whom": {"type": "string", "enum": ["all", "main", "control"]}}),
     _changes("reset-failed", reset_failed, "Forget its failure, restart counter and start limit.", answers.DONE),
     *[_changes(verb, enabled_verb(state), f"Make it {state}; nothing is started or stopped.", answers.DONE)
       for verb, state in ENABLED_OF_VERB.items()],
-    _changes("scale", scale, "Run this many instances of a template.", answers.SCALED, required={"instances": _INSTANCES}),
+    _changes("scale", scale, "Run this many instances of a template.", answers.SCALED,
+             required={"instances": _INSTANCES}, reach="template"),
     Route("GET", "/v1/jobs", "view", list_jobs, "Queued jobs.", js.array_of(answers.JOB_QUEUED)),
     Route("GET", "/v1/jobs/{id}", "view", job, "One job; wait=true: answer once it is over.",
           answers.JOB, query={"wait": js.BOOLEAN}, waits=True),
-    Route("DELETE", "/v1/jobs/{id}", "operate", cancel_job, "Cancel a queued job.", answers.EMPTY, changes=True),
+    Route("DELETE", "/v1/jobs/{id}", "operate", cancel_job, "Cancel a queued job.", answers.EMPTY, changes=True, reach="any"),
     Route("POST", "/v1/reload-units", "admin", reload_units, "Read the unit files again; errors change nothing.",
           answers.RELOADED, changes=True),
     Route("POST", "/v1/shutdown", "admin", shutdown, "Begin an orderly stop of everything, supd included.", answers.EMPTY, changes=True),

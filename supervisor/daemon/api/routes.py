@@ -74,6 +74,28 @@ class Route:
     body: js.Schema | None = None
     changes: bool = False  # a changing request is written to the log with the peer
     waits: bool = False  # may take as long as it likes: the server watches for the client's leaving meanwhile
+    reach: str = ""  # see `reaches`; "" is what the path and `changes` suggest
+
+    @property
+    def reaches(self) -> str:
+        """On what the access level must hold.
+
+        "unit": on the unit that the path names. "template": on the template that it names. "any": on any unit, for the answer
+        tells of those only that the peer may see. "all": on every unit, because supd itself or units that are not named change.
+        """
+        if self.reach:
+            return self.reach
+        if "{name}" in self.path:
+            return "unit"
+        return "all" if self.changes else "any"
+
+    @property
+    def verb(self) -> str:
+        """One word for the audit trail: "start", "shutdown", "cancel", "show"."""
+        if self.method == "DELETE":
+            return "cancel"
+        last = self.path.rpartition("/")[2]
+        return "show" if last.startswith("{") else last
 
 
 class BadRequest(Exception):

@@ -2,6 +2,9 @@
 
 Laws:
 - SO_PEERCRED is read once, at accept, before a byte is parsed; a peer without access gets 403, a line in the log, and the end.
+- What a peer may do is asked anew for each request; when roles change, the streams of those whom it concerns end.
+- Every changing request and every refusal reaches the audit trail, before the answer leaves.
+- A part of the connections is kept for the owner and root, so that nobody else can lock them out.
 - Every limit has its answer: header 431, body 413, too many connections 503 at once, silence the end of the connection.
 - Whatever bytes arrive, the answer is a 4xx with a sentence. A 500 is a fault of ours; it names no internals, the log does.
 - A client that leaves while it waits (a long poll, the event stream) frees what it held at once; one that does not read is cut off.
@@ -12,8 +15,9 @@ import asyncio
 import json
 import socket
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import h11
@@ -22,9 +26,40 @@ from supervisor.daemon.api import access as acl
 from supervisor.daemon.api import answers
 from supervisor.daemon.api.connection import ClientLeft, Connection, Request, TooMuch
 from supervisor.daemon.api.handlers import TABLE
+from supervisor.daemon.api.limited import Limited
 from supervisor.daemon.api.routes import Answer, BadRequest, Call, Route, Stream, Table, Text, check_body
 from supervisor.daemon.api.service import Peer, Refusal, Supervision
 from supervisor.daemon.api.stream import as_server_sent
+from supervisor.daemon.audit import Refusals
+from supervisor.model.names import split
+
+BODY_AUDITED_CHARS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is at the other end, as the kernel and the user database name him."""
+
+    peer: Peer
+    groups: frozenset[int]
+    user: str
+
+    @property
+    def by(self) -> str:
+        return acl.describe(self.peer, self.user)
+
+
+@dataclass(slots=True)
+class Act:
+    """What the audit trail will say of one request; filled in as far as it comes."""
+
+    method: str = ""
+    path: str = ""
+    unit: str = ""
+    verb: str = "connect"
+    changes: bool = False
+    body: dict[str, Any] = field(default_factory=dict)
+    result: str = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +73,26 @@ class Limits:
 
 
 class ApiServer:
-    """Serves one `Supervision` on one listening socket. `log` takes a line for supd's own log."""
+    """Serves one `Supervision` on one listening socket. `log` takes a line for supd's own log, `audit` an entry of the audit trail."""
 
     def __init__(
-        self, world: Supervision, access: acl.Access, log: Callable[[str], None], limits: Limits | None = None, table: Table = TABLE
+        self,
+        world: Supervision,
+        access: acl.Access,
+        log: Callable[[str], None],
+        limits: Limits | None = None,
+        table: Table = TABLE,
+        audit: Callable[[dict[str, Any]], object] = lambda entry: None,
     ) -> None:
         self._world = world
         self._access = access
         self._log = log
         self._limits = limits or Limits()
         self._table = table
+        self._audit = audit
+        self._refusals = Refusals()
         self._connections: set[asyncio.Task[None]] = set()
+        self._streams: dict[asyncio.Task[None], tuple[Client, acl.Grant]] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, listening_fd: int) -> None:
@@ -57,6 +101,13 @@ class ApiServer:
         # From 3.13 on asyncio would unlink the socket's file at close; it is the keeper's.
         keeping: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         self._server = await asyncio.start_unix_server(self._accepted, sock=duplicate, backlog=1024, limit=64 * 1024, **keeping)
+
+    def set_access(self, access: acl.Access) -> None:
+        """From now on this is the rule, for connections that are open too."""
+        self._access = access
+        for task, (client, grant) in self._streams.items():
+            if access.grant_of(client.peer, client.groups) != grant:
+                task.cancel()
 
     async def close(self) -> None:
         """Stop accepting and end every connection. Returns when they are gone."""
@@ -85,22 +136,48 @@ class ApiServer:
 
     async def _serve(self, connection: Connection, end: Any) -> None:
         peer = acl.peer_of(end)
-        if len(self._connections) > self._limits.connections:
-            text = f"supd already serves {self._limits.connections} connections; try again in a moment"
+        # Everybody may connect where there are roles, so the last quarter is not for everybody.
+        room = self._limits.connections if self._access.is_master(peer) else self._limits.connections * 3 // 4
+        if len(self._connections) > room:
+            text = f"supd already serves {len(self._connections) - 1} connections; try again in a moment"
             await connection.refuse(503, answers.error("too-busy", text))
             return
-        level = self._access.level_of(peer, acl.groups_of(end))
-        if level is None:
-            self._log(f"api: refused {acl.describe(peer)}: neither the owner (uid {self._access.owner_uid}), root, nor of the socket group")
-            text = f"uid {peer.uid} may not talk to this supd; it belongs to uid {self._access.owner_uid}"
-            await connection.refuse(403, answers.error("forbidden", text, hint="ask as its owner or as root"))
-            await connection.linger()
+        client = Client(peer, acl.groups_of(end), acl.user_of(peer.uid))
+        if self._access.grant_of(peer, client.groups) is None:
+            await self._turn_away(connection, client)
             return
-        by = acl.describe(peer)
         while (request := await self._next_request(connection)) is not None:
-            await self._answer(connection, request, peer, level, by)
+            grant = self._access.grant_of(peer, client.groups)
+            if grant is None:
+                await self._turn_away(connection, client)
+                return
+            await self._answer(connection, request, client, grant)
             if not connection.start_next():
                 return
+
+    async def _turn_away(self, connection: Connection, client: Client) -> None:
+        self._refused(client, Act(), f"neither the owner (uid {self._access.owner_uid}), root, of the socket group, nor named by a role")
+        text = f"uid {client.peer.uid} may not talk to this supd; it belongs to uid {self._access.owner_uid}"
+        await connection.refuse(403, answers.error("forbidden", text, hint="ask as its owner or as root"))
+        await connection.linger()
+
+    def _refused(self, client: Client, act: Act, why: str) -> None:
+        """Log and record a refusal, unless this peer had many of them lately."""
+        act.result = "forbidden"
+        untold = self._refusals.count(client.peer.uid)
+        if untold is None:
+            return
+        more = f" (and {untold} refusals before this one were not logged)" if untold else ""
+        self._log(f"api: refused {client.by}: {why}{more}")
+        self._record(client, act, {"untold": untold} if untold else {})
+
+    def _record(self, client: Client, act: Act, more: dict[str, int]) -> None:
+        peer = client.peer
+        entry = {"time_s": time.time(), "uid": peer.uid, "gid": peer.gid, "pid": peer.pid, "user": client.user, "method": act.method}
+        entry |= {"path": act.path[:BODY_AUDITED_CHARS], "unit": act.unit, "verb": act.verb, "result": act.result}
+        if act.body and len(json.dumps(act.body)) <= BODY_AUDITED_CHARS:
+            entry["body"] = act.body
+        self._audit({**entry, **more})
 
     async def _next_request(self, connection: Connection) -> Request | None:
         try:
@@ -113,37 +190,54 @@ class ApiServer:
             await connection.linger()
         return None
 
-    async def _answer(self, connection: Connection, request: Request, peer: Peer, level: str, by: str) -> None:
+    async def _answer(self, connection: Connection, request: Request, client: Client, grant: acl.Grant) -> None:
+        act = Act(request.method, request.target)
+        status = 200
         try:
-            answer = await self._dispatch(connection, request, peer, level, by)
+            answer = await self._dispatch(connection, request, client, grant, act)
+            act.result = "done"
         except BadRequest as error:
-            await connection.send_json(error.status, answers.error(error.code, error.text, hint=error.hint))
+            act.result = error.code
+            status, answer = error.status, answers.error(error.code, error.text, hint=error.hint)
         except Refusal as error:
-            await connection.send_json(answers.STATUS_OF_CODE.get(error.code, 409), answers.error(error.code, error.text, error.unit))
+            act.result = error.code
+            status, answer = answers.STATUS_OF_CODE.get(error.code, 409), answers.error(error.code, error.text, error.unit)
+            if error.code == "forbidden":
+                self._refused(client, act, f"{request.method} {request.target[:200]}: {error.text}")
         except (ClientLeft, ConnectionError, TimeoutError):
             raise
         except Exception as error:  # a fault of ours: the client learns that much, the log the rest
+            act.result = "internal"
             self._log(f"api: internal error in {request.method} {request.target[:200]}: {error!r}")
             text = "supd could not carry this out because of a fault of its own; its log has the details"
-            await connection.send_json(500, answers.error("internal", text))
+            status, answer = 500, answers.error("internal", text)
+        finally:
+            if act.changes and act.result != "forbidden":
+                self._record(client, act, {})
+        if isinstance(answer, Stream):
+            await self._stream(connection, answer, client, grant)
+        elif isinstance(answer, Text):
+            await connection.send(status, answer.content, answer.content_type, answer.headers)
         else:
-            if isinstance(answer, Stream):
-                await self._stream(connection, answer)
-            elif isinstance(answer, Text):
-                await connection.send(200, answer.content, answer.content_type, answer.headers)
-            else:
-                await connection.send_json(200, answer)
+            await connection.send_json(status, answer)
 
-    async def _dispatch(self, connection: Connection, request: Request, peer: Peer, level: str, by: str) -> Answer:
+    async def _dispatch(self, connection: Connection, request: Request, client: Client, grant: acl.Grant, act: Act) -> Answer:
         route, pieces, query = self._table.find(request.method, request.target)
-        if not acl.allows(level, route.access):
-            self._log(f"api: refused {by}: {request.method} {request.target[:200]} needs {route.access}, the peer has {level}")
-            raise BadRequest(403, "forbidden", f"{request.method} {request.target[:200]} needs the level {route.access}; yours is {level}")
-        body = check_body(route, _decode(request.body))
-        if route.changes:
-            self._log(f"api: {by}: {request.method} {request.target[:200]}")
-        call = Call(self._world, peer, by, pieces, query, body, request.last_event_id)
+        act.verb, act.unit, act.changes = route.verb, pieces.get("name", "")[:255], route.changes
+        world = self._world if grant.is_uniform else Limited(self._world, grant)
+        call = Call(world, client.peer, client.by, pieces, query, {}, request.last_event_id)
         try:
+            level = _level(route, call, grant)
+            if not acl.allows(level, route.access):
+                text = f"{request.method} {request.target[:200]} needs the level {route.access}"
+                where = {"unit": " there", "template": " there", "all": " on every unit", "any": ""}[route.reaches]
+                raise Refusal("forbidden", f"{text}{where}; yours is {level or 'none'}")
+            if route.reaches == "unit":
+                act.unit = call.unit
+            call = replace(call, body=check_body(route, _decode(request.body)))
+            act.body = call.body
+            if route.changes:
+                self._log(f"api: {client.by}: {request.method} {request.target[:200]}")
             return await self._run(connection, route, call)
         except Refusal as error:
             raise Refusal(error.code, error.text, error.unit or pieces.get("name", "")) from None
@@ -153,7 +247,18 @@ class ApiServer:
             return await route.handler(call)
         return await connection.while_connected(route.handler(call))
 
-    async def _stream(self, connection: Connection, answer: Stream) -> None:
+    async def _stream(self, connection: Connection, answer: Stream, client: Client, grant: acl.Grant) -> None:
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        assert task is not None
+        self._streams[task] = client, grant
+        try:
+            if self._access.grant_of(client.peer, client.groups) != grant:
+                raise ClientLeft  # the roles changed while this was on its way
+            await self._send_events(connection, answer)
+        finally:
+            del self._streams[task]
+
+    async def _send_events(self, connection: Connection, answer: Stream) -> None:
         events = answer.events
         pending: asyncio.Future[Any] = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)  # a generator enters the stream at its first step: before the client sees our header, and acts on it
@@ -177,6 +282,17 @@ class ApiServer:
             if closing is not None:
                 await closing()
             connection.must_close()
+
+
+def _level(route: Route, call: Call, grant: acl.Grant) -> str | None:
+    """The peer's level on what the route reaches. Raises Refusal where that depends on a unit that cannot be told."""
+    if grant.is_uniform or route.reaches == "all":
+        return grant.level_everywhere()
+    if route.reaches == "unit":
+        return grant.level_for(call.unit)
+    if route.reaches == "template":
+        return grant.level_for(f"{split(call.pieces['name']).prefix}@")
+    return grant.level_somewhere()
 
 
 def _decode(body: bytes) -> object:
