@@ -57,6 +57,9 @@ def _key(key: dict[str, Any]) -> dict[str, Any]:
         key["x-taplo"] = {"links": {"key": f"{_MANUAL}#{directive}="}}
     if status == "not supported yet":
         return {"description": f"Not supported yet. {key['description']}", "not": {}}
+    if key.get("type") == "array" and "$ref" in key.get("items", {}):  # as everywhere, one table is a list of one
+        key["anyOf"] = [key["items"], {"type": "array", "items": key.pop("items")}]
+        del key["type"]
     if default is not None:
         key["default"] = default
     return key

@@ -73,7 +73,10 @@ def edit(session: Session) -> int:
         return OK
     from supervisor.cli.change import reload_units
 
-    return reload_units(session)
+    status = reload_units(session)
+    if status == OK and session.client.show(name).get("needs_restart"):
+        session.out.write(f"{name} goes on as it was started; supctl restart {name} makes the change effective.")
+    return status
 
 
 def _edited(session: Session, path: str) -> bool | None:

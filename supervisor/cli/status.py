@@ -78,8 +78,8 @@ def _block(session: Session, unit: "Json") -> None:
         rows.append(("Note", out.paint(f"the unit file has changed; supctl restart {name} makes it effective", "yellow")))
     rows += [("Bad file", out.paint(error_line(error), "red")) for error in _errors_in(session, unit)]
     why = session.client.why(name)
-    if why["because"]:
-        rows.append(("Why", neutralise(str(why["because"][0]["text"]))))
+    if reason := _reason(unit, why["because"]):
+        rows.append(("Why", neutralise(reason)))
     if why["next"]:
         rows.append(("Next", _next(why["next"])))
     out.write(*[f"{label:>12}: {text}" for label, text in rows])
@@ -87,6 +87,16 @@ def _block(session: Session, unit: "Json") -> None:
     lines = session.client.log(name, count)["lines"] if count else []
     if lines:
         out.write("", *lines)
+
+
+def _reason(unit: "Json", because: "list[Json]") -> str:
+    """Why it is as it is, in one sentence: of a failure what went wrong; otherwise the nearest reason that explains the state."""
+    if unit["active_state"] == "failed" and unit.get("failed_text"):
+        return str(unit["failed_text"])
+    is_down = unit["active_state"] in ("inactive", "failed")
+    # That somebody wanted it up does not explain why it is down.
+    told = [str(cause["text"]) for cause in because if not (is_down and str(cause["text"]).startswith("wanted up"))]
+    return told[0] if told else ""
 
 
 def _errors_in(session: Session, unit: "Json") -> "list[Any]":

@@ -82,6 +82,12 @@ def test_every_reference_within_the_schema_leads_somewhere() -> None:
     assert '"x-field"' not in text
 
 
+@pytest.mark.parametrize("stage", ["startup", "ready", "health"])
+def test_a_probe_may_be_a_table_or_a_list_of_them(stage: str) -> None:
+    one = {"$ref": "#/$defs/ProbeTable"}
+    assert schema()["properties"]["service"]["properties"][stage]["anyOf"] == [one, {"type": "array", "items": one}]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "units").glob("*.toml")), ids=lambda path: path.name)
 def test_the_schema_knows_every_key_of_the_examples(path: Path) -> None:
     tables = schema()["properties"]

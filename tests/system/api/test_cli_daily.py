@@ -260,3 +260,27 @@ def test_a_start_that_a_dependency_prevented_names_its_reason(server: RunningSer
         "  flop has written nothing",
         "  next: supctl why flop, supctl logs flop",
     ]
+
+
+WHY = [
+    ("flop", {"failed_text": "exec_start left with status 3"}, "it failed: exit-code: ...", "exec_start left with status 3"),
+    ("db", {}, "wanted up by uid 0", None),
+    ("web", {}, "wanted up by uid 0", "wanted up by uid 0"),
+    ("db", {}, "it was stopped by uid 0 and stays down until it is started", "it was stopped by uid 0 and stays down until it is started"),
+]
+
+
+WHY_NAMES = ["a failure", "an end by itself", "a unit that is up", "a stop on request"]
+
+
+@pytest.mark.parametrize(("unit", "more", "text", "told"), WHY, ids=WHY_NAMES)
+def test_status_gives_the_reason_that_explains_the_state(
+    server: RunningServer, capsys: pytest.CaptureFixture[str], unit: str, more: Json, text: str, told: str | None
+) -> None:
+    server.world.units[unit] |= more
+    state = {key: server.world.units[unit][key] for key in ("active_state", "sub_state")}
+    answer = {"unit": unit, **state, "because": [{"what": "any", "unit": unit, "time_s": None, "text": text}], "next": None}
+    server.world.why = lambda unit: answer  # type: ignore[method-assign]  # this world remembers one reason
+    main(["--socket", server.path, "status", unit])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "Why:" in line]
+    assert lines == ([] if told is None else [f"Why: {told}"])

@@ -74,3 +74,19 @@ def test_verify_names_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFi
     assert 'web.toml:3: service.restart: expected one of' in capsys.readouterr().out
     path.write_text(GOOD)
     assert main(["verify", str(path)]) == 0
+
+
+def test_an_edit_that_waits_for_a_restart_says_so(
+    server: RunningServer, unit_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def reload_units(by: str) -> Json:
+        server.world.units["web"]["needs_restart"] = True
+        return {"units": 7, "errors": []}
+
+    server.world.reload_units = reload_units  # type: ignore[method-assign]  # this world takes the new set
+    monkeypatch.setenv("VISUAL", editor(tmp_path, BETTER))
+    assert main(["--socket", server.path, "edit", "web"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "7 units are loaded.",
+        "web goes on as it was started; supctl restart web makes the change effective.",
+    ]
