@@ -107,7 +107,7 @@ class Definitions:
             self._rejected = errors
             for problem in result.errors:
                 self._say("error", problem.text())
-            self._say("error", f"the unit files have {len(errors)} errors; the definitions of before stay in force")
+            self._say("error", f"nothing has changed ({_counted(len(errors))} in the unit files): the last good definitions stay in force")
             return {"units": len(self._result.units), "errors": errors}
         self._rejected = []
         self._result = result
@@ -150,5 +150,9 @@ class Definitions:
             raise Refusal("bad-request", str(error)) from None
         answer = await self.reload()
         if answer["errors"]:
-            text = f"it is remembered, but the unit files have {len(answer['errors'])} errors, so nothing is in force yet"
+            text = f"it is remembered, but not in force yet ({_counted(len(answer['errors']))} in the unit files)"
             raise Refusal("bad-setting", f"{text}; `supctl verify` shows them")
+
+
+def _counted(errors: int) -> str:
+    return "1 error" if errors == 1 else f"{errors} errors"
