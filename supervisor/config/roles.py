@@ -29,7 +29,7 @@ from supervisor.model import names
 from supervisor.model.roles import LEVELS, Role
 
 ID_MAX = 2**32 - 2  # (uid_t) -1 is no user: setuid(2)
-_GLOB_CHARACTERS = re.compile(r"[*?]|\[!?[^][]+\]")
+_GLOB_CHARACTERS = re.compile(r"[*?]|\[!?[A-Za-z0-9:\-_.\\@]+\]")
 _FOREIGN = {"uid": "users", "uids": "users", "gid": "groups", "gids": "groups", "pattern": "units", "role": "level", "access": "level"}
 _UNIT_SUFFIXES = ("service", "target", "timer", "socket", "path", "toml")
 _NAMES_OR_NUMBERS: dict[str, Any] = {
@@ -82,7 +82,6 @@ def _read_pattern(item: object) -> str:
     stem, dot, suffix = pattern.rpartition(".")
     if dot and suffix in _UNIT_SUFFIXES:
         raise Mistake(f"{shown(pattern)} has a suffix, and unit names have none", f'write "{stem}"')
-    # What stands in brackets is not looked at closer: a class that matches nothing allows nothing.
     reason = names.complaint(_GLOB_CHARACTERS.sub("x", pattern))
     if reason:
         raise Mistake(f"{shown(pattern)} can match no unit's name: {reason}", 'write ["a", "b"] for several' if " " in pattern else "")

@@ -140,7 +140,9 @@ def test_a_star_covers_every_end(unit: str, other: str, length: int) -> None:
 
 
 @given(st.text("ab*?[]!^-@. \\\n", max_size=8))
-def test_a_pattern_that_is_accepted_can_match_a_name_and_a_refused_one_says_why(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_a_pattern_that_is_accepted_can_match_a_name_and_a_refused_one_says_why(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     quoted = "".join(f"\\u{ord(character):04x}" for character in text)
     path = written(tmp_path_factory.getbasetemp(), f'{_ROLE}units = "{quoted}"\n')
     found = read_roles(path)
