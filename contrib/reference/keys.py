@@ -1,10 +1,11 @@
-"""KEYS.md: every key of a unit file, from the schema and the table of differences."""
+"""KEYS.md: every key of a unit file and of `supd.toml`, from the schema and the table of differences."""
 
 from typing import NamedTuple
 
 from supervisor.config.differences import DIFFERENCES, Difference
 from supervisor.config.hints import all_keys
-from supervisor.config.schema import KeyInfo
+from supervisor.config.roles import RoleTable
+from supervisor.config.schema import KeyInfo, keys_of
 
 _INTRODUCTION = """\
 # Keys of a unit file
@@ -16,6 +17,13 @@ directive in snake_case with systemd's meaning, unless the last column says othe
 A time span is a string such as `"1min 30s"`, `"500ms"` or `"infinity"`, or a number of seconds. A size is a string such as
 `"64M"` (powers of 1024), or a number of bytes. Where a list is expected, a single value is a list of one. A key marked *not yet*
 is known and refused with an error, never ignored.
+"""
+
+_ROLES = """\
+## [[role]], in supd.toml
+
+Who besides the owner and root may ask supd for what: [README.md](README.md#roles) explains it. `level` is needed, and `users` or
+`groups`; as many roles as wanted, and they add up.
 """
 
 
@@ -90,6 +98,8 @@ def page() -> str:
         if section.keys:
             lines += ["| key | type | default | meaning | systemd | difference |", "| --- | --- | --- | --- | --- | --- |"]
             lines += [_row(info) for info in section.keys] + [""]
+    lines += [_ROLES, "| key | type | meaning |", "| --- | --- | --- |"]
+    lines += [f"| `{info.name}` | {_cell(info.kind)} | {_cell(info.meaning)} |" for info in keys_of("role", RoleTable)] + [""]
     lines += ["## Differences from systemd", "", "| key | here | systemd | why |", "| --- | --- | --- | --- |"]
     lines += ["| " + " | ".join(_cell(text) for text in (f"`{one.key}`", one.ours, one.systemds, one.reason)) + " |" for one in DIFFERENCES]
     return "\n".join(lines) + "\n"

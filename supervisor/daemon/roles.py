@@ -41,6 +41,7 @@ class Roles:
         self._socket_path = socket_path
         self._say = say
         self._errors: list[Json] = []
+        self._reading = asyncio.Lock()  # one after the other, so that the last that was asked for is the one in force
 
     def errors(self) -> list[Json]:
         """What was wrong with the file when it was read last; then the roles in force are older ones."""
@@ -48,11 +49,16 @@ class Roles:
 
     async def start(self) -> None:
         """The roles of before, or at a first start those of the file. They are in force on return."""
-        remembered: str = self._link.table["remembered"].get(REMEMBERED_KEY, "")
-        self._adopt(decode(remembered) if remembered else await self._read() or ())
+        async with self._reading:
+            remembered: str = self._link.table["remembered"].get(REMEMBERED_KEY, "")
+            self._adopt(decode(remembered) if remembered else await self._read() or ())
 
     async def reload(self, definitions: Definitions) -> Json:
         """Read unit files and roles again; the answer of `reload-units`."""
+        async with self._reading:
+            return await self._reload(definitions)
+
+    async def _reload(self, definitions: Definitions) -> Json:
         roles = await self._read()
         if roles is None:
             found = await asyncio.to_thread(check, definitions.mode)  # of both, so that a person sees everything at once

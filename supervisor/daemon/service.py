@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 KEEPER_GONE = 1
 AUDIT_FLUSH_S = 5.0
+ROLES_WAIT_S = 5.0
 
 
 def run(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
@@ -68,9 +69,15 @@ async def _serve(
     shell.spawning.attach_probes(exec_probes)
     shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, shell.spawning.passing.ready_pipes))
     world = World(shell, definitions, announcer, started_s, roles, trail)
-    await roles.start()
+    reading: asyncio.Task[object] = loop.create_task(roles.start())
+    # Not for ever: names are looked up in a user database that may hang, and its owner must reach supd even then.
+    await asyncio.wait({reading}, timeout=ROLES_WAIT_S)
     api = ApiServer(world, roles.access, lambda text: announcer.say("warning", text), audit=trail.record)
     roles.on_change = api.set_access
+    if reading.done():
+        reading.result()
+    else:
+        announcer.say("warning", "the roles of supd.toml are not read yet; until they are, only the owner and root are answered")
     await api.start(shell.link.stored["control"])
     shell.on_link_readable()
     announcer.say("debug", f"the control socket is {place.socket_path(options, mode)}")
