@@ -110,6 +110,7 @@ class Cgroups:
         self.base = base
         self._prefix = prefix
         self._unit_of: dict[str, str] = {}
+        self._fresh: set[str] = set()  # made by us and never killed
 
     def path(self, unit: str) -> str:
         return f"{self.base}/{escape(unit)}"
@@ -122,8 +123,19 @@ class Cgroups:
         try:
             os.mkdir(path, 0o755)
         except FileExistsError:
-            pass
+            if name in self._fresh or not _remove(path):
+                return path
+            os.mkdir(path, 0o755)
+        self._fresh.add(name)
         return path
+
+    def may_be_born_into(self, unit: str) -> bool:
+        """Whether CLONE_INTO_CGROUP is safe: Linux 6.13 and later kill at once whoever is born into a cgroup that was ever killed.
+
+        (The kernel compares with the kill count of the parent's cgroup instead of the target's.) Such a directory is made anew as
+        soon as it is empty; until then children join it by themselves.
+        """
+        return escape(unit) in self._fresh
 
     def adopt(self, unit: str) -> None:
         """Know the unit's directory without making it: after a restart of the manager it is there if it is needed."""
@@ -170,6 +182,7 @@ class Cgroups:
 
     def kill(self, unit: str) -> bool:
         """End every process of the unit at once, forks under way included. False before Linux 5.14, which cannot."""
+        self._fresh.discard(escape(unit))
         try:
             descriptor = os.open(f"{self.path(unit)}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -197,6 +210,7 @@ class Cgroups:
             if os.path.exists(path):
                 return False
         self._unit_of.pop(name, None)
+        self._fresh.discard(name)
         return True
 
     def close(self) -> None:

@@ -7,16 +7,16 @@ probes come after `boot`. A start that cannot be (bad arguments, another supd he
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from supervisor import __version__
 from supervisor.config import load_units, store
 from supervisor.daemon import options as opts
-from supervisor.daemon import place
+from supervisor.daemon import place, recovery
 from supervisor.daemon.announce import Announcer
 from supervisor.daemon.definitions import Definitions, units_of
 from supervisor.daemon.link import KeeperLink, LinkClosed
-from supervisor.daemon.shell import Shell
+from supervisor.daemon.shell import Shell, boot_id
 from supervisor.model.errors import SupdError
 
 if TYPE_CHECKING:
@@ -80,11 +80,16 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     place.prepare(mode)
     if is_first:
         _take_place(options, mode, link)
+    found = recovery.read(mode.state_directory, boot_id()) if is_first else None
+    if found is not None:
+        link.table["remembered"] = found["remembered"]
     definitions = Definitions(_load(mode, is_first), announcer.say)
     shell = _assemble(mode, link, definitions, announcer)
     if is_first:
+        # The records first, then the file: from here on this keeper's death is survived too.
+        link.send({**link.table["remembered"], recovery.BOOT_KEY: boot_id()}, [["journal", recovery.path_of(mode.state_directory)]])
         definitions.report()
-        _boot(shell, options.target, announcer, mode)
+        _boot(shell, options.target, announcer, mode, found)
     else:
         _take_over(shell, announcer)
     link.send({}, [["ready"]])
@@ -172,7 +177,7 @@ def _instance(mode: "Mode") -> str:
     return f"{crc32(mode.state_directory.encode('utf-8', 'surrogateescape')):08x}"
 
 
-def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode") -> None:
+def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode", found: "dict[str, Any] | None") -> None:
     """Start what is enabled: the keeper forks while this process goes on importing."""
     from supervisor.model.events import Booted
 
@@ -181,6 +186,11 @@ def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode") -> None
         raise place.PlaceError(f"cannot start --target {target}: there is no such unit")
     where = ", ".join(mode.unit_directories)
     announcer.say("info", f"{__version__}, {mode.kind} mode, {len(core.specs)} units from {where}")
+    if found is not None:
+        from supervisor.daemon import takeover
+
+        announcer.say("warning", "a supd before this one was killed; what it had started runs on and is taken over")
+        takeover.recover(shell, found)
     for intent in shell.intents.events():
         shell.post(intent)
     shell.take(Booted(target))

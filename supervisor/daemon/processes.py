@@ -91,6 +91,10 @@ class Processes:
         self._chases.pop(unit, None)
         return self._cgroups.create(unit) if self._events is not None else None
 
+    def may_be_born_into(self, unit: str) -> bool:
+        """Whether the keeper may create the unit's processes in that directory, rather than let them join it."""
+        return self._events is not None and self._cgroups.may_be_born_into(unit)
+
     def note_started(self, unit: str, run: int, pid: int, start_time_ticks: int, invocation_id: str) -> None:
         """The keeper forked `pid` for this run. Harmless when repeated."""
         self._runs.start(unit, run, (pid, start_time_ticks), invocation_id)
@@ -188,7 +192,7 @@ class Processes:
             for number, effect in enumerate(effects):
                 if effect.is_repeated and effect.whom in ("all", "others"):
                     self._chases[effect.unit] = frozenset(effect.pids) if effect.whom == "others" else frozenset()
-                if effect.signal == signal.SIGKILL and self._kill_at_once(effect):
+                if effect.signal == signal.SIGKILL and effect.is_repeated and self._kill_at_once(effect):
                     continue
                 for identity in self._targets(effect):
                     if (number, identity) not in sent:

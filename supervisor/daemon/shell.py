@@ -19,6 +19,7 @@ from supervisor.daemon.intents import Intents
 from supervisor.daemon.link import KeeperLink, LinkClosed
 from supervisor.daemon.logs import LogPump
 from supervisor.daemon.notify import NotifySockets
+from supervisor.daemon.orphans import Orphans
 from supervisor.daemon.prepare import Preparer
 from supervisor.daemon.processes import Processes
 from supervisor.daemon.reactor import Handle, Registrations
@@ -68,6 +69,7 @@ class Shell:
         self.intents = intents
         self.notify: NotifySockets | None = None
         self.spawning = Spawning(self)
+        self.orphans = Orphans(self)
         self.workers = Workers(registrations)
         self.on_record: Callable[[fx.Record], object] = lambda record: None
         self.on_job: Callable[[fx.FinishJob], object] = lambda job: None
@@ -78,6 +80,7 @@ class Shell:
         self._early_probes: list[fx.StartProbe | fx.StopProbes] = []
         self.answers: dict[int, fx.Answer] = {}
         self.leave_status: int | None = None
+        self.keeps_services = False  # supd leaves and what it started runs on
         self._events: deque[ev.Event] = deque()
         self._is_busy = False
         self._is_continuing = False
@@ -182,7 +185,7 @@ class Shell:
         if effect.whom == "others":
             return
         for run in effect.runs:
-            if run:
+            if run and run not in self.orphans:
                 ops.append(["signal", run, effect.signal])
                 if effect.and_continue:
                     ops.append(["signal", run, SIGCONT])
@@ -191,14 +194,15 @@ class Shell:
 
     def _kill_others(self, effect: fx.Kill) -> None:
         """What the keeper does not know: aliens, and every other process of the unit."""
-        aliens = tuple(pid for pid, run in zip(effect.pids, effect.runs, strict=False) if not run)
+        known = list(zip(effect.pids, effect.runs, strict=False))
+        aliens = tuple(pid for pid, run in known if not run or run in self.orphans)
         if effect.whom in ("main", "control"):
             if aliens:
                 self.processes.kill(fx.Kill(effect.unit, effect.signal, "main", aliens, (), effect.and_continue, effect.and_hangup))
         elif effect.is_repeated or effect.whom == "others":
             self.processes.kill(effect)
         else:
-            spared = tuple(pid for pid, run in zip(effect.pids, effect.runs, strict=False) if run)
+            spared = tuple(pid for pid, run in known if run and run not in self.orphans)
             others = fx.Kill(effect.unit, effect.signal, "others", spared, (), effect.and_continue, effect.and_hangup)
             self.processes.kill(others)
 

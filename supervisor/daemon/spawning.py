@@ -105,6 +105,7 @@ class Spawning:
         request = self._prepared.pop(effect.run)
         try:
             request.cgroup = shell.processes.cgroup_of(effect.unit)
+            request.is_born_in_cgroup = shell.processes.may_be_born_into(effect.unit)
             if request.phase == Phase.START:
                 request.placed = self.passing.place(effect.unit, ops, descriptors)
         except OSError as error:
@@ -129,6 +130,12 @@ class Spawning:
         if (name := f"notify:{unit}") not in self._stored and notify is not None and notify.path_of(unit) is not None:
             found.append((name, notify.open(unit)))
         return found
+
+    def store_now(self, unit: str) -> None:
+        """Hand over what the keeper does not hold yet, without a spawn."""
+        for name, descriptor in self._needed(unit):
+            self._shell.link.send({}, [["store", name, False]], [descriptor])
+            self._stored.add(name)
 
     def adopt(self, stored: dict[str, int]) -> None:
         """Take over what the keeper held while there was no manager."""

@@ -1,8 +1,11 @@
-"""After the manager died: the keeper's table and descriptors become books again, and what happened meanwhile is told in order.
+"""After the manager died, or the keeper: table, journal and descriptors become books again, and what happened meanwhile is told in order.
 
 The engine has been restored from the remembered records already. Every step is harmless to repeat, for this manager may die too.
 """
 
+from typing import Any
+
+from supervisor.daemon.orphans import remembered
 from supervisor.daemon.proberuns import PROBE_PHASE, end_probe
 from supervisor.daemon.shell import Shell, now
 from supervisor.daemon.spawning import RunBook
@@ -13,6 +16,9 @@ def take_over(shell: Shell) -> None:
     """Adopt descriptors, runs and cgroups; replay the table; ask again for what was under way."""
     table = shell.link.table
     shell.spawning.adopt(shell.link.stored)
+    for run, entry in remembered(table["remembered"]).items():
+        table["runs"].setdefault(run, entry)
+        _adopt_orphan(shell, run, entry)
     by_unit: dict[str, list[tuple[int, int, int, str]]] = {}
     for run, entry in table["runs"].items():
         if entry["phase"] == PROBE_PHASE:
@@ -33,3 +39,26 @@ def take_over(shell: Shell) -> None:
     for report in table["reaped"]:
         shell.spawning.on_report(report)
     shell.take(DeadlineReached())
+
+
+def recover(shell: Shell, found: dict[str, Any]) -> None:
+    """A keeper before this one died: go on with what its journal says was there (recovery.py). `found` becomes the table."""
+    shell.link.table["runs"] = found["runs"]
+    shell.engine.core.leaving, shell.engine.core.left = None, False  # a shutdown that was cut short is not gone on with
+    for run, entry in found["runs"].items():
+        if not entry["reports"]:
+            entry["reports"].append(["spawn_failed", run, "FORK", 0, 1])
+        elif not any(report[0] in ("exited", "spawn_failed") for report in entry["reports"]):
+            _adopt_orphan(shell, run, entry)
+    for name, spec in shell.engine.core.specs.items():
+        is_up = not shell.engine.core.active(name).is_down
+        if is_up and spec.service is not None and spec.service.notify_access != "none" and shell.notify is not None:
+            shell.notify.open(name)  # under the name that the service knows
+    take_over(shell)
+
+
+def _adopt_orphan(shell: Shell, run: int, entry: dict[str, Any]) -> None:
+    if any(report[0] == "exited" for report in entry["reports"]):
+        return
+    if not shell.orphans.adopt(run, entry):
+        entry["reports"].append(["exited", run, "unknown", 0, {}])

@@ -9,6 +9,7 @@ from supervisor.engine import timeouts
 from supervisor.engine.core import Core
 from supervisor.engine.lifecycle import S
 from supervisor.engine.record import Process, UnitState
+from supervisor.model.effects import Record
 from supervisor.model.events import Notified
 from supervisor.model.specification import Service
 from supervisor.model.states import Phase, Result
@@ -45,8 +46,9 @@ def on_notified(core: Core, state: UnitState, event: Notified) -> None:
         if fields[key] == "1" and key in _ANNOUNCEMENTS:
             _ANNOUNCEMENTS[key](core, state, fields)
             break
-    if "STATUS" in fields:
+    if "STATUS" in fields and fields["STATUS"] != state.status_text:
         state.status_text = fields["STATUS"]
+        core.emit(Record(state.name, "status", state.status_text))
     if fields.get("ERRNO", "").isdigit():
         state.status_errno = int(fields["ERRNO"])
     if fields.get("NOTIFYACCESS") in _ACCESS:

@@ -16,6 +16,7 @@ OPS: dict[str, tuple[type, ...]] = {
     "forget": (int,),
     "ack": (int,),
     "ready": (),
+    "journal": (str,),
     "leave": (int,),
 }
 SPAWN_FIELDS: dict[str, type] = {

@@ -24,6 +24,7 @@ from typing import Any
 
 from supervisor.keeper import batch, messages, reap, syscalls
 from supervisor.keeper import spawn as spawning
+from supervisor.keeper.journal import Journal
 from supervisor.keeper.manager import Manager
 from supervisor.keeper.runs import Run, Table
 from supervisor.keeper.stderr import say
@@ -69,7 +70,9 @@ class Keeper:
         hard = self._manager.nofile[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+        self._journal: Journal | None = None
         self._ops: dict[str, Callable[..., None]] = {
+            "journal": self._keep_journal,
             "spawn": self._spawn,
             "signal": self._signal,
             "drop": self._store.drop,
@@ -270,6 +273,11 @@ class Keeper:
         except OSError as error:
             say(f"cannot send signal {signal_number} to {run.unit} (pid {run.pid}): {error.strerror}")
 
+    def _keep_journal(self, path: str) -> None:
+        self._journal = Journal(path)
+        self._table.on_fact = self._journal.note_fact
+        self._journal.rewrite(self._table.content())
+
     def _note_ready(self) -> None:
         self._was_ever_ready = True
 
@@ -278,6 +286,10 @@ class Keeper:
         self._leave_at_s = time.monotonic() + LEAVE_LIMIT_S
 
     def _carry_out(self, remembered: dict[str, str], ops: list[batch.Op], descriptors: list[int]) -> None:
+        if self._journal is not None:
+            if self._journal.is_too_long:
+                self._journal.rewrite(self._table.content())
+            self._journal.note_batch(remembered, ops)
         self._table.remember(remembered)
         arrived = iter(descriptors)
         for name, *arguments in ops:

@@ -17,6 +17,7 @@ connection. Text is UTF-8 with surrogateescape carried as JSON escapes, so any b
              ["drop", name]                         closes a stored descriptor
              ["forget", run]                        the run's entry goes (at once if it is over, else as soon as it is, unreported)
              ["ack", count]                         `reaped` entries up to this sequence number may leave the ring
+             ["journal", path]                      from now on the table is kept in this file too, for the keeper's own death
              ["ready"]                              the manager is up: from now on it is started again however it ends
              ["leave", exit_status]                 the manager will exit now and the keeper shall follow with this status
 
@@ -79,6 +80,7 @@ class SpawnRequest:
         "groups",
         "ignored_signals",
         "io_priority",
+        "is_born_in_cgroup",
         "limits",
         "nice",
         "no_new_privileges",
@@ -127,6 +129,7 @@ class SpawnRequest:
         stdout: list[Any] | None = None,
         stderr: list[Any] | None = None,
         passed: list[str] | None = None,
+        is_born_in_cgroup: bool = False,  # the keeper may create it there (clone3); else it joins as its first step
         placed: list[list[Any]] | None = None,  # [stored name, number], the numbers above those of `passed`
         ignored_signals: list[int] | None = None,  # all others start with their default disposition
     ) -> None:
@@ -156,6 +159,7 @@ class SpawnRequest:
         self.stdout = stdout
         self.stderr = stderr
         self.passed = passed
+        self.is_born_in_cgroup = is_born_in_cgroup
         self.placed = placed
         self.ignored_signals = ignored_signals
 

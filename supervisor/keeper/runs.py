@@ -6,6 +6,7 @@ memory is bounded by the runs that live and the ring of strangers, however long 
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from supervisor.keeper.reap import End
@@ -52,6 +53,7 @@ class Table:
         self.runs: dict[int, Run] = {}
         self.by_pid: dict[int, Run] = {}
         self.signals: list[int] = []  # unsent
+        self.on_fact: Callable[[Report], None] | None = None  # told before the manager is
         self._unsent: dict[int, None] = {}  # an ordered set of run ids
         self._strangers: deque[Report] = deque(maxlen=STRANGERS_MAX)
         self._strangers_seen = 0
@@ -68,6 +70,8 @@ class Table:
     def add_fact(self, run: Run, fact: Report) -> None:
         """One more thing happened to the run; it is to be reported."""
         run.facts.append(fact)
+        if self.on_fact is not None:
+            self.on_fact(fact)
         if not run.is_forgotten:
             self._unsent[run.run] = None
 
@@ -138,8 +142,9 @@ class Table:
         for run in self.runs.values():
             run.sent = len(run.facts)
         self._strangers_sent = self._strangers_seen
-        return {
-            "remembered": self.remembered,
-            "runs": {number: run.listing() for number, run in self.runs.items() if run.facts and not run.is_forgotten},
-            "reaped": list(self._strangers),
-        }
+        return {**self.content(), "reaped": list(self._strangers)}
+
+    def content(self) -> dict[str, Any]:
+        """What is remembered, and every run that is still on the books."""
+        runs = {number: run.listing() for number, run in self.runs.items() if run.facts and not run.is_forgotten}
+        return {"remembered": self.remembered, "runs": runs}

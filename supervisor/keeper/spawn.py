@@ -37,7 +37,7 @@ class Spawner:
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
             try:
                 cgroup = request.get("cgroup")
-                pid = forking.fork_into(steps.as_bytes(cgroup)) if cgroup else None
+                pid = forking.fork_into(steps.as_bytes(cgroup)) if cgroup and request.get("is_born_in_cgroup") else None
                 if pid is not None:
                     request = {**request, "cgroup": None}  # it is there already
                 else:

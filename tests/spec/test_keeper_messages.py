@@ -77,6 +77,7 @@ def test_a_request_leaves_out_what_is_none_and_keeps_the_rest() -> None:
         "working_directory_is_optional": False,
         "umask": 0o022,
         "no_new_privileges": False,
+        "is_born_in_cgroup": False,
         "nice": 0,
         "groups": [],
         "stdin": ["null"],

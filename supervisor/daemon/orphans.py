@@ -1,0 +1,67 @@
+"""Runs that a keeper before this one spawned: alive, and nobody's children (DESIGN, Keeper's death).
+
+Each is watched by pidfd and signalled by pidfd; how it ends only the kernel knows, so its end is "unknown". They are remembered
+with the keeper under `orphan:<run>`, for the next manager and the next keeper alike. Never: a process whose start time is not
+the recorded one.
+"""
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from supervisor.daemon import pidfds, recovery
+
+if TYPE_CHECKING:
+    from supervisor.daemon.shell import Shell
+
+ORPHAN_PREFIX = "orphan:"
+Json = dict[str, Any]
+
+
+def remembered(texts: dict[str, str]) -> dict[int, Json]:
+    """The orphans among the remembered texts, by run, in the form of the keeper's table."""
+    found: dict[int, Json] = {}
+    for key, text in texts.items():
+        if key.startswith(ORPHAN_PREFIX):
+            found[int(key.removeprefix(ORPHAN_PREFIX))] = json.loads(text)
+    return found
+
+
+class Orphans:
+    """Those of this supd."""
+
+    def __init__(self, shell: "Shell") -> None:
+        self._shell = shell
+        self._pidfds: dict[int, int] = {}  # run -> pidfd
+
+    def __contains__(self, run: int) -> bool:
+        return run in self._pidfds
+
+    def adopt(self, run: int, entry: Json) -> bool:
+        """Watch a run that lives; False when it does not any more."""
+        pidfd = pidfds.open_process(entry["pid"], entry["start_time_ticks"])
+        if pidfd is None:
+            return False
+        self._pidfds[run] = pidfd
+        self._shell.reactor.add_reader(pidfd, lambda: self._on_ended(run))
+        kept = {key: entry[key] for key in ("unit", "phase", "pid", "start_time_ticks", "reports")}
+        self._shell.link.send({f"{ORPHAN_PREFIX}{run}": json.dumps(kept, separators=(",", ":"))}, [])
+        self._take_up_output(entry["unit"], entry["pid"])
+        return True
+
+    def _take_up_output(self, unit: str, pid: int) -> None:
+        pump = self._shell.pump
+        if pump.has_pipe(unit):
+            return
+        descriptor = recovery.log_pipe(pid)
+        if descriptor is not None:
+            pump.adopt(unit, descriptor)
+            self._shell.spawning.store_now(unit)
+
+    def _on_ended(self, run: int) -> None:
+        pidfd = self._pidfds.pop(run)
+        self._shell.reactor.remove_reader(pidfd)
+        os.close(pidfd)
+        self._shell.spawning.on_report(["exited", run, "unknown", 0, {}])
+        self._shell.link.send({f"{ORPHAN_PREFIX}{run}": ""}, [])
+        self._shell.process()
