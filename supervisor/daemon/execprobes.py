@@ -5,6 +5,7 @@ Each has a run of its own, which is no run of the engine's: its reports end here
 """
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 from supervisor.daemon.prepare_error import PrepareError
@@ -67,5 +68,5 @@ class ExecProbes:
             is_good = code == "exited" and status == 0
             ended.set_result((is_good, "" if is_good else f"the command was {code} with {status}"))
         elif report[0] == "spawn_failed" and not ended.done():
-            ended.set_result((False, f"the command could not be run: step {report[2]}, status {report[4]}"))
+            ended.set_result((False, f"cannot run it ({report[2]}): {os.strerror(report[3]).lower()}"))
         return True

@@ -63,10 +63,25 @@ def begin_health(core: Core, state: UnitState) -> None:
         _begin(core, state, "health", members)
 
 
+def begin_again(core: Core, state: UnitState, stage: str) -> None:
+    """Another definition has other probes in this stage; what was counted of the old ones is void."""
+    if members := _members(core, state, stage):
+        _begin(core, state, stage, members)
+    elif stage != "health" and not begin_gate(core, state, stage):
+        lifecycle.enter_start_post(core, state)
+
+
 def resume(core: Core, state: UnitState) -> None:
-    """After a restart of the manager: run the probes of the stage again; what was counted counts on."""
+    """After a restart of the manager: run the probes of the stage again; what was counted counts on.
+
+    Except for lines of output: they are told again from the run's first one, and would count twice.
+    """
     if state.probe_token:
+        probes = lifecycle.service_of(core, state).probes
         for index in _members(core, state, state.probe_stage):
+            if probes[index].kind == "log" and state.probe_counts.get(str(index), 0) < probes[index].success_threshold:
+                state.probe_counts.pop(str(index), None)
+                core.touch(state)
             core.emit(StartProbe(state.name, state.probe_token, index))
 
 

@@ -9,6 +9,8 @@ from tests.system.readiness.programs import SAID
 from tests.system.supd import Json, Supd
 
 PYTHON = "python3 -S"
+# A task that needs nothing of the keeper but to be run: when it is done, the keeper has done all it was told before.
+TICK = "[task]\nexec_start = '/bin/true'\nstandard_output = 'null'\n"
 
 
 def service(name: str, *words: str) -> str:
@@ -61,6 +63,11 @@ class Told:
             self.supd.wait_for(unit, "heard", lambda seen, number=number: seen["status_text"] == f"look-{number}", within_s)  # type: ignore[misc] # the default binds
         raise NotInTime(f"{unit} did not come to it; it is {shown}")
 
+    def wait_for_why(self, unit: str, text: str) -> str:
+        """Until `supctl why` says so; all it says."""
+        self.supd.wait_for(unit, f"explained by {text!r}", lambda _: text in self.supd.supctl("why", unit).stdout)
+        return self.supd.supctl("why", unit).stdout
+
     def kill_manager(self) -> None:
         """kill -9 of the manager; returns when another one answers."""
         old = self.supd.get("/v1/version")["manager_pid"]
@@ -70,6 +77,11 @@ class Told:
         finally:
             os.close(pidfd)
         assert self.supd.get("/v1/version")["manager_pid"] != old  # the socket is the keeper's: the connection waits for the next one
+
+    def descriptors_of_the_keeper(self) -> int:
+        """How many it holds, now that it has done what it was told. Needs the unit `tick` (TICK)."""
+        self.supd.supctl("start", "tick")
+        return len(os.listdir(f"/proc/{self.supd.keeper_pid}/fd"))
 
     def close(self) -> None:
         for descriptor in self._fifos.values():
