@@ -38,7 +38,7 @@ class Engine:
         self.jobs = jobs = Jobs(core)
         self.reactions = reactions = Reactions(core, jobs)
         core.on_change = reactions.on_change
-        jobs.on_failure = reactions.on_failure
+        jobs.on_failure = reactions.on_job_failure
         jobs.start = lambda state: verbs.start(core, state)
         jobs.stop = lambda state: verbs.stop(core, state)
         jobs.reload = lambda state: verbs.reload(core, state)
@@ -79,6 +79,7 @@ class Engine:
         core = self.core
         core.now = now
         core.out = []
+        self.jobs.run_ready()  # after a restore: what new definitions set free does not mix with what this event asks for
         self._handlers[type(event)](event)
         self._pump()
         for name in core.changed:
@@ -182,10 +183,15 @@ class Engine:
             else:
                 self._deferred[name] = new
         for name, state in sorted(core.states.items()):
-            if name not in core.specs and not (state.active.is_down and state.job is None):
-                # Not even that was remembered: enough of a definition to stop it by.
-                core.specs[name] = Unit(name, "service", service=Service(), execution=Execution(), is_enabled=False)
+            if state.active.is_down and state.job is None:
+                continue
+            # Where not even that was remembered (the files changed while there was no manager): enough of a definition to stop it by.
+            if name not in core.specs:
+                core.specs[name] = _makeshift(name, state)
                 core.vanished.add(name)
+            elif not state.active.is_down and (core.specs[name].service is None) != (state.sub == S.TARGET_ACTIVE):
+                self._deferred[name] = core.specs[name]
+                core.specs[name] = _makeshift(name, state)
         requests.rebuild_graph(core)
 
     def resume(self, now: ev.Instant) -> list[Effect]:
@@ -354,3 +360,10 @@ class Engine:
         assert core.job_count == sum(state.job is not None for state in core.states.values()), "job_count is wrong"
         scan = [at for state in core.states.values() if (at := timeouts.deadline_of(core, state)) is not None]
         assert self.next_deadline() == (min(scan) if scan else None), "next_deadline disagrees with a full scan"
+
+
+def _makeshift(name: str, state: UnitState) -> Unit:
+    """A definition for a unit that is up and whose own is lost."""
+    if state.sub == S.TARGET_ACTIVE:
+        return Unit(name, "target", is_enabled=False)
+    return Unit(name, "service", service=Service(), execution=Execution(), is_enabled=False)

@@ -11,6 +11,7 @@ from supervisor.engine.environment import exit_status_text
 from supervisor.engine.lifecycle import S
 from supervisor.engine.record import Process, UnitState
 from supervisor.engine.restart import matches
+from supervisor.model.effects import ReadPidFile
 from supervisor.model.exitstatus import exit_status_name
 from supervisor.model.specification import Command, Service
 from supervisor.model.states import ExitCode, Phase, Result
@@ -38,6 +39,8 @@ def ended(core: Core, state: UnitState, process: Process, code: ExitCode, status
     service = life.service_of(core, state)
     is_main = process is state.main
     result = judge(service, process, code, status, is_main=is_main)
+    if code == ExitCode.UNKNOWN and state.sub in (S.STOP, *life.SIGTERM_STATES):
+        result = Result.SUCCESS  # it was asked to end and ended: nobody can say more of an adopted process
     if oom_killed and result != Result.SUCCESS:
         result = Result.OOM_KILL
     command = life.commands_of(service, process.phase)
@@ -198,10 +201,10 @@ def _after_control(core: Core, state: UnitState, service: Service, result: Resul
     elif sub == S.START_PRE:
         life.enter_start(core, state)
     elif sub == S.START and service.type == "forking":
-        life.read_pid_file(core, state, waits=bool(service.pid_file) and not service.exec_start_post)
+        _read_pid_file(core, state, waits=bool(service.pid_file) and not service.exec_start_post)
     elif sub == S.START_POST:
         if service.type == "forking" and state.main is None and service.pid_file:
-            life.read_pid_file(core, state, waits=True)
+            _read_pid_file(core, state, waits=True)
         else:
             life.enter_running(core, state, Result.SUCCESS)
     elif sub == S.RELOAD:
@@ -215,6 +218,13 @@ def _after_control(core: Core, state: UnitState, service: Service, result: Resul
         life.enter_signal(core, state, S.FINAL_SIGTERM, result)
     elif sub in life.FINAL_STATES and state.main is None:
         _final_kill_worked(core, state, result)
+
+
+def _read_pid_file(core: Core, state: UnitState, *, waits: bool) -> None:
+    """Ask which process is the main one of a forking service."""
+    core.touch(state)
+    state.pid_file_token = core.mint()
+    core.emit(ReadPidFile(state.name, state.pid_file_token, life.service_of(core, state).pid_file, waits))
 
 
 def _reload_command_ended(core: Core, state: UnitState, result: Result) -> None:
@@ -236,10 +246,11 @@ def _reload_command_ended(core: Core, state: UnitState, result: Result) -> None:
 def emptied(core: Core, state: UnitState) -> None:
     """No process of the unit is left (service_notify_cgroup_empty_event)."""
     core.touch(state)
-    state.is_empty, state.empty_token = True, 0
+    state.empty_token = 0
     service = core.specs[state.name].service
     if service is None or state.main is not None or state.control is not None:
-        return
+        return  # a process that is on its way makes the answer an old one: what it may leave behind is not known yet
+    state.is_empty = True
     sub = state.sub
     if sub == S.START and state.is_main_known:
         _start_lost_main(core, state, service, state.result)

@@ -17,11 +17,12 @@ Invariants: at most one main and one control process; a unit that is down has ne
 from supervisor.engine import environment, probing, restart
 from supervisor.engine.core import Core
 from supervisor.engine.record import Process, UnitState
-from supervisor.model.effects import Forget, Kill, Prepare, ReadPidFile, Record, Release, WatchEmpty
+from supervisor.model.effects import Forget, Kill, Prepare, Record, Release, WatchEmpty
 from supervisor.model.specification import Command, Service
 from supervisor.model.states import ACTIVE_OF, JobType, Phase, Result, SubState
 
 S = SubState
+SIGKILL = 9
 
 SIGTERM_STATES = frozenset({S.STOP_SIGTERM, S.FINAL_SIGTERM})
 SIGKILL_STATES = frozenset({S.STOP_SIGKILL, S.FINAL_SIGKILL})
@@ -73,8 +74,6 @@ def set_state(core: Core, state: UnitState, sub: SubState) -> None:
         state.inactive_exit_wall_us = now.wall_us
     if state.probe_token and not probing.may_probe(sub):
         probing.stop(core, state)
-    if sub in DOWN_STATES:
-        core.idle_pending.pop(state.name, None)
     core.emit(
         Record(
             state.name,
@@ -123,6 +122,8 @@ def _run_phase(core: Core, state: UnitState, sub: SubState, phase: Phase) -> boo
 
 def forget(core: Core, state: UnitState, process: Process) -> None:
     """Give up a process that has no pid yet, or close the books of one that ended."""
+    if process.stage == "idle":
+        core.idle_pending.pop(state.name, None)
     if process.run:
         core.emit(Forget(state.name, process.run))
     if state.main is process:
@@ -174,7 +175,7 @@ def enter_start(core: Core, state: UnitState) -> None:
     service = service_of(core, state)
     if state.sub in (S.CONDITION, S.START_PRE):
         # Nobody may leave a process behind from ExecCondition= or ExecStartPre= (SEMANTICS 5.3).
-        core.emit(Kill(state.name, 9, "all"))
+        core.emit(Kill(state.name, SIGKILL, "all"))
     if not service.exec_start:
         set_state(core, state, S.START)
         enter_start_post(core, state)
@@ -327,24 +328,29 @@ def kill(core: Core, state: UnitState, sub: SubState) -> bool:
         return False
     known = [p for p in (state.main, state.control) if p is not None and p.pid]
     waits = state.main is not None or state.control is not None
-    covers_all = service.kill_mode == "control-group" or (service.kill_mode == "mixed" and sub in SIGKILL_STATES)
-    covers_all = covers_all and not state.is_empty
+    covers_all = kills_all(service, sub) and not state.is_empty
     if covers_all or known:
+        signal = signal_for(core, state, service, sub)
         core.emit(
             Kill(
                 state.name,
-                signal_for(core, state, service, sub),
+                signal,
                 "all" if covers_all else "main",
                 tuple(p.pid for p in known),
                 tuple(p.run for p in known),
                 and_continue=sub not in SIGKILL_STATES,
                 and_hangup=service.send_sighup and sub in SIGTERM_STATES,
-                is_repeated=covers_all and sub in SIGKILL_STATES,
+                is_repeated=covers_all and sub in SIGKILL_STATES and signal == SIGKILL,
             )
         )
     if covers_all:
         watch_empty(core, state)
     return waits or covers_all
+
+
+def kills_all(service: Service, sub: SubState) -> bool:
+    """Whether this state's signal goes to every process of the unit, not to the known ones alone (`systemd.kill(5)`, KillMode=)."""
+    return service.kill_mode == "control-group" or (service.kill_mode == "mixed" and sub in SIGKILL_STATES)
 
 
 def signal_for(core: Core, state: UnitState, service: Service, sub: SubState) -> int:
@@ -370,7 +376,7 @@ def kill_control(core: Core, state: UnitState) -> None:
     """SIGKILL to the control process (a reload that hangs), whose end no longer matters."""
     control = state.control
     if control is not None and control.pid:
-        core.emit(Kill(state.name, 9, "control", (control.pid,), (control.run,)))
+        core.emit(Kill(state.name, SIGKILL, "control", (control.pid,), (control.run,)))
     _drop_control(core, state)
 
 
@@ -436,11 +442,3 @@ def leave_auto_restart(core: Core, state: UnitState) -> None:
     state.forbids_restart = False
     core.emit(Release(state.name))
     set_state(core, state, S.DEAD)
-
-
-def read_pid_file(core: Core, state: UnitState, *, waits: bool) -> None:
-    """Ask which process is the main one of a forking service."""
-    core.touch(state)
-    state.pid_file_token = core.mint()
-    core.emit(ReadPidFile(state.name, state.pid_file_token, service_of(core, state).pid_file, waits))
-

@@ -16,8 +16,10 @@ from supervisor.model.errors import TransactionError
 from supervisor.model.states import ACTIVE_OF, ActiveState, ExitCode, JobMode, JobResult, JobState, JobType, Result, SubState
 
 A = ActiveState
-UPHELD_INTERVAL_US = 10_000_000
-UPHELD_BURST = 16
+# How often an upholding unit, or a start that failed before it began, may ask for another start: such wishes cost no process and
+# no time, so that two units which ask for each other would do so for ever within one event.
+AUTOMATIC_INTERVAL_US = 10_000_000
+AUTOMATIC_BURST = 16
 START, STOP = JobType.START, JobType.STOP
 _RUNS = frozenset({A.ACTIVE, A.RELOADING, A.ACTIVATING})
 _GOES = frozenset({A.INACTIVE, A.FAILED, A.DEACTIVATING})
@@ -127,8 +129,19 @@ class Reactions:
         if after.is_down and not will_restart:
             state.monitor = {}
 
+    def on_job_failure(self, state: UnitState) -> None:
+        """A start job ended with `timeout` or `dependency`: on_failure fires though the unit never left its state."""
+        now_us = self._core.now.mono_us
+        if not state.trigger_from_us or now_us - state.trigger_from_us > AUTOMATIC_INTERVAL_US:
+            state.trigger_from_us, state.trigger_count = now_us, 0
+        state.trigger_count += 1
+        if state.trigger_count <= AUTOMATIC_BURST:
+            self.on_failure(state)
+        elif state.trigger_count == AUTOMATIC_BURST + 1:
+            self._core.note(state.name, "on-failure", "its jobs fail too often: on_failure is not heeded for up to 10 s")
+
     def on_failure(self, state: UnitState) -> None:
-        """Start what on_failure names; also when a job ended with `timeout` or `dependency`."""
+        """Start what on_failure names."""
         spec = self._core.specs.get(state.name)
         if spec is None or self._core.leaving is not None:
             return
@@ -149,7 +162,7 @@ class Reactions:
         text = f"{state.name} {verb} and its {'failure' if verb == 'failed' else 'success'}_action is {action}"
         self._core.note(state.name, "action", text)
         if action == "exit-force":
-            self._core.left = True
+            self._core.leaving, self._core.left = (status, text), True
             self._core.emit(Leave(status, text, is_forced=True))
         else:
             self.begin_leaving(status, text)
@@ -237,12 +250,12 @@ class Reactions:
         """Upholding has a limit of its own, for units without a start limit (auto_start_stop_ratelimit of systemd)."""
         state, now_us = self._core.state_of(name), self._core.now.mono_us
         state.upheld_retry_us = 0
-        if not state.upheld_from_us or now_us - state.upheld_from_us > UPHELD_INTERVAL_US:
+        if not state.upheld_from_us or now_us - state.upheld_from_us > AUTOMATIC_INTERVAL_US:
             state.upheld_from_us, state.upheld_count = now_us, 0
         state.upheld_count += 1
-        if state.upheld_count <= UPHELD_BURST:
+        if state.upheld_count <= AUTOMATIC_BURST:
             return True
-        state.upheld_retry_us = state.upheld_from_us + UPHELD_INTERVAL_US + 1
+        state.upheld_retry_us = state.upheld_from_us + AUTOMATIC_INTERVAL_US + 1
         return False
 
     def look_at_upheld(self, name: str) -> None:

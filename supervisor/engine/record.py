@@ -147,6 +147,8 @@ class UnitState:
     upheld_from_us: int = 0  # window of starts that an upholding unit asked for
     upheld_count: int = 0
     upheld_retry_us: int = 0  # too many of them: the next one is at this moment
+    trigger_from_us: int = 0  # window of jobs that failed and fired on_failure
+    trigger_count: int = 0
     monitor: dict[str, str] = field(default_factory=dict)  # MONITOR_* of the unit that triggered us
     needs_restart: bool = False
     last_job: list[Any] = field(default_factory=list)  # [id, type, result, text]

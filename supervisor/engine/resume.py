@@ -8,7 +8,7 @@ from supervisor.engine import environment, probing
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
 from supervisor.engine.record import UnitState
-from supervisor.model.effects import CheckConditions, Kill, Prepare, ReadPidFile, WatchEmpty
+from supervisor.model.effects import CheckConditions, Kill, Leave, Prepare, ReadPidFile, Release, WatchEmpty
 from supervisor.model.states import Phase
 
 
@@ -28,6 +28,8 @@ def ask_again(core: Core) -> None:
             core.emit(CheckConditions(state.name, state.check))
         if spec.service is None:
             continue
+        if state.active.is_down and state.invocation_id:
+            core.emit(Release(state.name))
         _prepare_again(core, state)
         if state.sub in life.KILL_STATES:
             _kill_others_again(core, state)
@@ -37,6 +39,8 @@ def ask_again(core: Core) -> None:
             waits = bool(spec.service.pid_file) and not (spec.service.exec_start_post and state.sub == life.S.START)
             core.emit(ReadPidFile(state.name, state.pid_file_token, spec.service.pid_file, waits))
         probing.resume(core, state)
+    if core.left and core.leaving is not None:
+        core.emit(Leave(*core.leaving, is_forced=bool(core.not_down or core.job_count)))
 
 
 def _prepare_again(core: Core, state: UnitState) -> None:
@@ -48,6 +52,9 @@ def _prepare_again(core: Core, state: UnitState) -> None:
         commands = life.commands_of(service, Phase(process.phase))
         if process.stage == "preparing" and process.index < len(commands):
             is_main = process is state.main
+            if state.sub == life.S.START and process.index == 0 and (service.exec_condition or service.exec_start_pre):
+                # Whether what these left behind was killed is not known (lifecycle.enter_start).
+                core.emit(Kill(state.name, life.SIGKILL, "all"))
             variables = environment.variables(core, state, process, is_main=is_main)
             core.emit(Prepare(state.name, process.run, process.phase, commands[process.index], state.invocation_id, variables))
 
@@ -56,17 +63,18 @@ def _kill_others_again(core: Core, state: UnitState) -> None:
     """The known processes were signalled with the record; whether the others were is not known."""
     service = life.service_of(core, state)
     is_kill = state.sub in life.SIGKILL_STATES
-    if not state.empty_token or service.kill_mode == "none":
+    if not state.empty_token or state.is_empty or not life.kills_all(service, state.sub):
         return
     known = [p for p in (state.main, state.control) if p is not None and p.pid]
+    signal = life.signal_for(core, state, service, state.sub)
     core.emit(
         Kill(
             state.name,
-            life.signal_for(core, state, service, state.sub),
+            signal,
             "others",
             tuple(p.pid for p in known),
             tuple(p.run for p in known),
             and_continue=not is_kill,
-            is_repeated=is_kill,
+            is_repeated=is_kill and signal == life.SIGKILL,
         )
     )

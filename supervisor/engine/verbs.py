@@ -45,7 +45,9 @@ def start_checked(core: Core, state: UnitState) -> Outcome:
             core.note(state.name, "dependency", f"cannot start: it is bound to {other}, which is not up", other)
             return JobResult.DEPENDENCY
     if spec.service is not None and not restart.take_start(spec, state, core.now.mono_us):
-        is_patient = spec.start_limit_policy == "delay" and not (state.job is not None and state.job.is_manual)
+        # An automatic restart stays automatic, even where (restart_mode = direct) a person's job goes on across it.
+        is_by_hand = state.job is not None and state.job.is_manual and state.sub != S.AUTO_RESTART_QUEUED
+        is_patient = spec.start_limit_policy == "delay" and not is_by_hand
         at = restart.window_end_us(spec, state) if is_patient else None
         if at is not None:
             wait_s = (at - core.now.mono_us) / 1_000_000

@@ -14,6 +14,8 @@ from tests.spec.build import MINUTE
 from tests.spec.shell import Shell
 
 JOB_AGE_MAX_US = 12 * MINUTE  # in a calm world: seven units in a chain, each through all its time-outs
+STARTS = frozenset({JobType.START, JobType.RESTART, JobType.TRY_RESTART, JobType.RELOAD_OR_START})
+GO_BY_START_TIMEOUT = frozenset({"condition", "start-pre", "start", "start-post", "reload", "reload-signal", "reload-notify"})
 DOWN = frozenset({"dead", "failed", "auto-restart", "auto-restart-queued"})
 STOPS = frozenset({"stop", "restart"})
 START_PHASES = frozenset({Phase.CONDITION, Phase.START_PRE, Phase.START})
@@ -33,22 +35,54 @@ class Checks:
 
     world: Shell
     lenient: set[str] = field(default_factory=set)  # units that were ever allowed to leave processes behind
-    unordered: set[str] = field(default_factory=set)  # units that were asked for with ignore-dependencies
     jobs_before: dict[str, dict[str, Any]] = field(default_factory=dict)
     job_ages: dict[int, int] = field(default_factory=dict)
     invocations: dict[str, str] = field(default_factory=dict)
     windows: dict[str, StartWindow] = field(default_factory=dict)
+    by_hand: set[str] = field(default_factory=set)  # units that a person asked to start and that have not begun to since
+    unheld: set[tuple[str, str]] = field(default_factory=set)  # (unit, what it is bound to) that a reload of definitions let stand
+    entangled: set[tuple[str, str]] = field(default_factory=set)  # pairs on one cycle of the order
     last_traffic_us: int = 0
     known: set[str] = field(default_factory=set)  # every unit there ever was
+    in_force: dict[str, Unit] = field(default_factory=dict)
+    awaited: dict[str, Unit | None] = field(default_factory=dict)  # definitions that take force once their unit is down
 
     def learn(self, units: dict[str, Unit]) -> None:
-        """New definitions are in force."""
+        """New definitions were loaded. A unit that is up goes on by its old one if the new one is of another kind or gone."""
         self.known |= set(units)
         for name, spec in units.items():
             service = spec.service
             if service and (service.kill_mode in ("process", "none") or not service.send_sigkill):
                 self.lenient.add(name)
         self.windows.clear()
+        held = {name: old for name, old in self.in_force.items() if not self._is_at_rest(name) and _is_other(old, units.get(name))}
+        self.awaited = {name: units.get(name) for name in held}
+        self.in_force = dict(units) | held
+        self._learn_order()
+        shown = {name: self.world.engine.show(name)["active_state"] for name in units}
+        # Nothing is stopped by new definitions alone (events.UnitsLoaded), even where they bind what is up to what is down.
+        self.unheld = {
+            (name, other)
+            for name, unit in units.items()
+            for other in unit.dependencies.binds_to
+            if shown[name] != "inactive" and shown.get(other) in ("inactive", "failed")
+        }
+
+    def _is_at_rest(self, name: str) -> bool:
+        shown = self.world.engine.show(name)
+        return shown["active_state"] in ("inactive", "failed") and shown["job"] is None
+
+    def _believe_what_was_awaited(self) -> None:
+        for name in [name for name in self.awaited if self._is_at_rest(name)]:
+            spec = self.awaited.pop(name)
+            if spec is None:
+                del self.in_force[name]
+            else:
+                self.in_force[name] = spec
+            self._learn_order()
+
+    def _learn_order(self) -> None:
+        self.entangled = entangled(self.in_force)
 
     def before(self) -> None:
         self.jobs_before = {str(job["unit"]): job for job in self.world.engine.list_jobs()}
@@ -59,8 +93,11 @@ class Checks:
         assert len(jobs) == len(jobs_now), f"two jobs for one unit: {jobs}"
         if isinstance(event, ev.FailureReset):
             self.windows.pop(event.unit, None)
+        if isinstance(event, ev.JobRequested) and event.type in STARTS:
+            self.by_hand.add(event.unit)
         if isinstance(event, ev.UnitsLoaded):
             self.learn(event.units)
+        self._believe_what_was_awaited()
         for effect in effects:
             if isinstance(effect, do.Spawn):
                 self._one_main_process(effect)
@@ -70,14 +107,15 @@ class Checks:
                 self._start_limit(effect)
             if isinstance(effect, do.FinishJob):
                 self._failure_propagates(effect, effects)
+        self._stops_are_ordered(jobs_now)
         self._what_is_down_is_empty()
-        self._every_job_ends(jobs)
+        self._every_job_ends(jobs_now)
 
     def _begins_a_start(self, effect: do.Effect) -> bool:
         """Whether a job's turn has come: its conditions are looked at first, if it has any."""
         if isinstance(effect, do.CheckConditions):
             return True
-        spec = self.world.units.get(effect.unit) if isinstance(effect, do.Prepare) else None
+        spec = self.in_force.get(effect.unit) if isinstance(effect, do.Prepare) else None
         return isinstance(effect, do.Prepare) and spec is not None and not (spec.conditions or spec.asserts) and self._is_first_step(effect)
 
     def _is_first_step(self, effect: do.Prepare) -> bool:
@@ -86,19 +124,21 @@ class Checks:
     def _one_main_process(self, effect: do.Spawn) -> None:
         if effect.unit in self.lenient or self.world.phase_of(effect.run) is not Phase.START:
             return
-        mains = [p for p in self.world.machine.of_unit(effect.unit) if p.phase is Phase.START and p.run is not None]
+        mains = [
+            p
+            for p in self.world.machine.of_unit(effect.unit)
+            if p.phase is Phase.START and p.run is not None and not p.script.is_unkillable
+        ]
         assert not mains, f"{effect.unit}: run {effect.run} is spawned while {mains} lives"
 
     def _starts_are_ordered(self, name: str, jobs_now: dict[str, dict[str, Any]]) -> None:
-        if name in self.unordered:
-            return
-        for other, spec in self.world.units.items():
-            mine = self.world.units.get(name)
+        for other, spec in self.in_force.items():
+            mine = self.in_force.get(name)
             if other == name or mine is None or (mine.service and mine.service.type == "idle"):
                 continue  # what an idle service starts with comes when it may, long after its job had its turn
             own = mine.dependencies
             was, still = self.jobs_before.get(other), jobs_now.get(other)
-            if was is None or still is None or was["id"] != still["id"] or other in self.unordered:
+            if was is None or still is None or was["id"] != still["id"] or (name, other) in self.entangled:
                 continue
             is_after = other in own.after or name in spec.dependencies.before
             is_before = other in own.before or name in spec.dependencies.after
@@ -106,16 +146,36 @@ class Checks:
             if is_before and still["type"] in STOPS:
                 raise AssertionError(f"{name} starts while {other}, ordered after it, still has to stop: {still}")
 
+    def _stops_are_ordered(self, jobs_now: dict[str, dict[str, Any]]) -> None:
+        """A stop waits for the stops of the units that come after its own (systemd.unit(5), After=)."""
+        for name, job in jobs_now.items():
+            was = self.jobs_before.get(name)
+            is_begun = job["state"] == "running" and (was is None or was["id"] != job["id"] or was["state"] == "waiting")
+            if job["type"] not in STOPS or not is_begun or name not in self.in_force:
+                continue
+            for other, theirs in jobs_now.items():
+                spec = self.in_force.get(other)
+                is_later = spec is not None and (name in spec.dependencies.after or other in self.in_force[name].dependencies.before)
+                if other == name or not is_later or theirs["type"] not in STOPS or (name, other) in self.entangled:
+                    continue
+                before = self.jobs_before.get(other)
+                # A stop that this one has brought about came too late to be waited for.
+                is_earlier = before is not None and before["id"] == theirs["id"] and before["type"] in STOPS
+                assert not is_earlier, f"{name} stops while {other}, ordered after it, still has to: {theirs}"
+
     def _start_limit(self, effect: do.Prepare) -> None:
         if not self._is_first_step(effect):
             return
         self.invocations[effect.unit] = effect.invocation_id
-        spec = self.world.units.get(effect.unit)
+        spec = self.in_force.get(effect.unit)
         if spec is None or not spec.start_limit_burst or spec.start_limit_interval_us == 0:
             return
         window = self.windows.get(effect.unit)
         interval_us = spec.start_limit_interval_us
-        if window is None or (interval_us is not None and self.world.now_us - window.begin_us > interval_us):
+        # A limit that only delays does not hold up a person (verbs.start_checked): the window begins anew.
+        is_passed = spec.start_limit_policy == "delay" and effect.unit in self.by_hand
+        self.by_hand.discard(effect.unit)
+        if window is None or is_passed or (interval_us is not None and self.world.now_us - window.begin_us > interval_us):
             self.windows[effect.unit] = StartWindow(self.world.now_us, 1)
             return
         window.count += 1
@@ -130,24 +190,70 @@ class Checks:
         ):
             return
         ended = {e.unit: e.result for e in effects if isinstance(e, do.FinishJob)}
-        for name, spec in self.world.units.items():
+        for name, spec in self.in_force.items():
             needs = spec.dependencies.requires + spec.dependencies.requisite + spec.dependencies.binds_to
             was = self.jobs_before.get(name)
             if effect.unit not in needs or name == effect.unit or was is None or was["type"] not in ("start", "verify-active"):
                 continue
+            if any(isinstance(e, do.Record) and e.unit == effect.unit and e.text.startswith("auto-restart ->") for e in effects):
+                continue  # its automatic restart restarts whoever needs it, and a restart job does not fail with it (job_fail_dependencies)
             assert name in ended, f"{name} needs {effect.unit}, whose start ended as {effect.result}, and still has its job {was}"
 
     def _what_is_down_is_empty(self) -> None:
         for process in self.world.machine.living.values():
-            if process.unit in self.lenient or process.unit not in self.world.units:
-                continue
+            if process.unit in self.lenient or process.unit not in self.in_force or process.script.is_unkillable:
+                continue  # systemd leaves an unkillable process behind too, in the end (service_dispatch_timer, final-sigkill)
             sub = str(self.world.engine.show(process.unit)["sub_state"])
             assert sub not in DOWN, f"{process.unit} is {sub} and has a process: {process}"
 
-    def _every_job_ends(self, jobs: list[dict[str, Any]]) -> None:
+    def _every_job_ends(self, jobs: dict[str, dict[str, Any]]) -> None:
         now_us = self.world.now_us
-        ages = {int(job["id"]): self.job_ages.get(int(job["id"]), now_us) for job in jobs}
-        self.job_ages = ages
-        for job, since_us in ages.items():
-            age_us = now_us - max(since_us, self.last_traffic_us)
-            assert age_us <= JOB_AGE_MAX_US, f"job {job} does not end: {[j for j in jobs if j['id'] == job]}"
+        self.job_ages = {int(job["id"]): self.job_ages.get(int(job["id"]), now_us) for job in jobs.values()}
+        for job in jobs.values():
+            age_us = now_us - max(self.job_ages[int(job["id"])], self.last_traffic_us)
+            assert age_us <= JOB_AGE_MAX_US or self._may_go_on(job, jobs, set()), f"job {job} does not end"
+
+    def _may_go_on(self, job: dict[str, Any], jobs: dict[str, dict[str, Any]], seen: set[str]) -> bool:
+        """Whether the job, or one that it waits for in the end, has by its unit's definition no time limit."""
+        name = str(job["unit"])
+        seen.add(name)
+        if any(other not in seen and self._may_go_on(jobs[other], jobs, seen) for other in job["waits_for"]):
+            return True
+        spec = self.in_force.get(name)
+        service = spec.service if spec else None
+        if service is None:
+            return False
+        shown = self.world.engine.show(name)
+        is_hanging = shown["sub_state"] in GO_BY_START_TIMEOUT and service.timeout_start_us is None
+        # With restart_mode = direct the unit never fails between its lives, so its start job goes on; and whoever waits for an
+        # activating unit to be up waits for the next life in any mode (unit_process_job of systemd's unit.c).
+        is_looping = shown["n_restarts"] > 0 and (
+            service.restart_mode == "direct" or (job["type"] in ("verify-active", "reload") and job["state"] == "waiting")
+        )
+        return (is_hanging and not self.world.machine.is_empty(name)) or (is_looping and job["type"] not in STOPS)
+
+
+def _is_other(old: Unit, new: Unit | None) -> bool:
+    return new is None or (new.service is None) != (old.service is None)
+
+
+def entangled(units: dict[str, Unit]) -> set[tuple[str, str]]:
+    """The pairs of units that are each, by some way, ordered after the other: no order can hold between them."""
+    after: dict[str, set[str]] = {name: set() for name in units}
+    for name, unit in units.items():
+        own = unit.dependencies
+        after[name].update(own.after)
+        if unit.kind == "target":
+            after[name].update(set(own.requires + own.wants) - set(own.before))
+        for other in own.before:
+            after.setdefault(other, set()).add(name)
+    reach: dict[str, set[str]] = {}
+    for name in after:
+        found: set[str] = set()
+        queue = [name]
+        while queue:
+            for other in after.get(queue.pop(), set()) - found:
+                found.add(other)
+                queue.append(other)
+        reach[name] = found
+    return {(one, other) for one in reach for other in reach[one] if one in reach.get(other, ())}

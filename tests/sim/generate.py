@@ -43,14 +43,18 @@ def one_unit(random: Random, name: str, names: list[str]) -> Unit:
     if random.random() < 0.1:
         return target(name, allow_isolate=True, **keys)
     keys["start_limit_burst"] = random.choice((1, 2, 5, 5))
+    service = _service(random)
     # No limit at all is for units that nothing starts again and again.
-    is_quiet = not {"upholds", "on_failure", "on_success"} & set(keys) and random.random() < 0.05
+    is_quiet = not {"upholds", "on_failure", "on_success"} & set(keys) and random.random() < 0.3
+    is_quiet = is_quiet and service["restart"] == "no" and "restart_force_exit_status" not in service
     keys["start_limit_interval_us"] = 0 if is_quiet else 10 * SECOND
-    keys["start_limit_policy"] = random.choice(("give-up", "give-up", "delay"))
+    # Two units that start each other do so for ever where the limit only delays.
+    is_trigger = bool({"on_failure", "on_success"} & set(keys))
+    keys["start_limit_policy"] = "give-up" if is_trigger else random.choice(("give-up", "give-up", "delay"))
     keys["ignore_on_isolate"] = random.random() < 0.1
     if random.random() < 0.02:
         keys["failure_action"] = "exit"
-    return unit(name, **keys, **_service(random))
+    return unit(name, **keys, **service)
 
 
 def _edges(random: Random, name: str, names: list[str]) -> dict[str, Any]:
@@ -164,6 +168,8 @@ def script(random: Random, of: Service, phase: Phase, badness: float) -> Process
         )
     if random.random() < 0.05:
         keys["oom_killed"] = True
+    if random.random() < 0.01:
+        keys["is_unkillable"] = True
     return Process(**keys)
 
 
@@ -203,23 +209,21 @@ def datagram(random: Random) -> dict[str, str]:
     )
 
 
-def stale_event(random: Random, name: str) -> ev.Event:
-    """A report about something that is no more: a token, a run or a process that nobody waits for."""
-    return random.choice(
-        (
-            ev.Prepared(name, 999_999),
-            ev.PrepareFailed(name, 999_999, "user", 217, "cannot find the user"),
-            ev.Forked(name, 999_999, 99),
-            ev.Execed(name, 999_999),
-            ev.SpawnFailed(name, 999_999, "exec", 2, 203),
-            ev.Exited(name, 999_999, ExitCode.EXITED, 1),
-            ev.AlienExited(name, 99, ExitCode.EXITED, 1),
-            ev.PidFileRead(name, 999_999, 99),
-            ev.Emptied(name, 999_999),
-            ev.ProbeReported(name, 999_999, 0, ok=False),
-            ev.ConditionsChecked(name, 999_999, conditions_hold=False),
-            ev.Notified(name, 99, {"READY": "1"}),
-        )
+def stale_events(name: str) -> tuple[ev.Event, ...]:
+    """Reports about what is no more: a token, a run or a process that nobody waits for."""
+    return (
+        ev.Prepared(name, 999_999),
+        ev.PrepareFailed(name, 999_999, "user", 217, "cannot find the user"),
+        ev.Forked(name, 999_999, 99),
+        ev.Execed(name, 999_999),
+        ev.SpawnFailed(name, 999_999, "exec", 2, 203),
+        ev.Exited(name, 999_999, ExitCode.EXITED, 1),
+        ev.AlienExited(name, 99, ExitCode.EXITED, 1),
+        ev.PidFileRead(name, 999_999, 99),
+        ev.Emptied(name, 999_999),
+        ev.ProbeReported(name, 999_999, 0, ok=False),
+        ev.ConditionsChecked(name, 999_999, conditions_hold=False),
+        ev.Notified(name, 99, {"READY": "1"}),
     )
 
 
@@ -260,5 +264,5 @@ def mutated(random: Random, given: dict[str, Unit]) -> list[Unit]:
     chosen = random.choice(names)
     fresh = one_unit(random, chosen, names)
     if random.random() < 0.5 and fresh.kind == given[chosen].kind:
-        fresh = replace(fresh, dependencies=given[chosen].dependencies)
+        fresh = replace(fresh, dependencies=given[chosen].dependencies, start_limit_policy=given[chosen].start_limit_policy)
     return [fresh if name == chosen else given[name] for name in names]

@@ -20,8 +20,9 @@ class Process:
     """One process, from exec to its end.
 
     `lives_us` None means until a signal ends it. A signal of `survives` does nothing; one of `handles` makes it exit with that code;
-    any other ends it as the kernel would, `dies_in_us` later. `says` are (when, fields) for the notify socket. `leaves` are children
-    it forks at once and that outlive it; the first of them is what a PID file (or a guess) would name.
+    any other ends it as the kernel would, `dies_in_us` later; one that `is_unkillable` hangs in the kernel, and no signal ends it.
+    `says` are (when, fields) for the notify socket. `leaves` are children it forks at once and that outlive it; the first of them is
+    what a PID file (or a guess) would name.
     """
 
     lives_us: int | None = None
@@ -29,6 +30,7 @@ class Process:
     status: int = 0
     oom_killed: bool = False
     survives: frozenset[int] = frozenset()
+    is_unkillable: bool = False
     handles: dict[int, int] = field(default_factory=dict)
     dies_in_us: int = 0
     says: tuple[tuple[int, dict[str, str]], ...] = ()

@@ -108,6 +108,8 @@ class Machine:
 
 def answer_to_signal(script: Process, signal: int) -> tuple[ExitCode, int] | None:
     """How a process of this script ends by `signal`, or None when it goes on."""
+    if script.is_unkillable:
+        return None
     if signal == SIGKILL:
         return ExitCode.KILLED, SIGKILL
     if signal in script.handles:

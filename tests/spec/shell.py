@@ -1,14 +1,15 @@
 """The manager's shell and the keeper, played in virtual time: turns effects into events.
 
 Laws:
-- The commit rule holds: the states of a step are remembered, then its effects are carried out, in order.
+- The commit rule holds, as in the real shell: the records of a step, its spawns, its forgets and its signals to known runs are one
+  packet to the keeper, all or nothing; then the other effects are carried out, in order.
 - A `crash` loses exactly what a kill -9 of the manager loses (preparations, probes, watches, unread reports) and nothing of the `Machine`.
 - What is due at the same instant happens in the order in which it was asked for; a time-out comes after everything else of its instant.
 - Every turn calls `Engine.check_invariants`; `observers` see each event with its effects before they are carried out.
 """
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from supervisor.engine import Engine
 from supervisor.model import effects as do
@@ -54,8 +55,8 @@ class Shell:
         self._watches: dict[str, int] = {}
         self._probes: set[tuple[str, int]] = set()  # (unit, token)
         self._chosen: dict[int, Process] = {}  # the script of each run, drawn once even if a crash makes it prepare twice
-        self._hunted: set[str] = set()  # units whose new processes are killed at once (Kill.is_repeated)
-        self._commit()
+        self._hunted: set[str] = set()  # units whose processes are killed as they appear (Kill.is_repeated)
+        self._commit([])
 
     # One step of the manager -----------------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class Shell:
         for observer in self.observers:
             observer(event, effects)
         self._maybe_crash("before the commit")
-        self._commit()
+        self._commit(effects)
         self._carry_out(effects)
 
     def _instant(self) -> ev.Instant:
@@ -102,8 +103,19 @@ class Shell:
         if self.crash_point(point):
             raise ManagerCrashed(point)
 
-    def _commit(self) -> None:
+    def _commit(self, effects: list[do.Effect]) -> None:
+        """One packet to the keeper: what is in it happened, whatever becomes of the manager."""
         self.machine.remember(self._take_changed())
+        self.history.extend((self.now_us, effect) for effect in effects)
+        for effect in effects:
+            match effect:
+                case do.Spawn():
+                    self._spawn(effect)
+                case do.Forget():
+                    self._prepared.pop(effect.run, None)
+                    self.machine.forget(effect.run)
+                case do.Kill() if effect.whom != "others":
+                    self._strike_all(effect, [p for p in self.machine.of_unit(effect.unit) if p.run and p.run in effect.runs])
 
     def _handle(self, event: ev.Event) -> list[do.Effect]:
         return self.engine.handle(event, self._instant())
@@ -112,26 +124,32 @@ class Shell:
         return self.engine.take_changed()
 
     def crash(self) -> None:
-        """Kill the manager and start it again: restore, replay the keeper's whole table, resume."""
-        self._due = [entry for entry in self._due if not entry[2]]
-        heapq.heapify(self._due)
-        self._prepared.clear()
-        self._watches.clear()
-        self._probes.clear()
-        self._hunted.clear()
-        armed, self.crash_point = self.crash_point, lambda _point: False
+        """Kill the manager and start it again, until one lives long enough to have taken over."""
+        while True:
+            self._due = [entry for entry in self._due if not entry[2]]
+            heapq.heapify(self._due)
+            self._prepared.clear()
+            self._watches.clear()
+            self._probes.clear()
+            self._hunted.clear()
+            try:
+                self._take_over()
+            except ManagerCrashed:
+                continue
+            return
+
+    def _take_over(self) -> None:
+        """Restore, ask again for what was under way, replay the keeper's whole table: in the order of the real shell."""
         self.engine = Engine.restore(dict(self.units), dict(self.machine.remembered), seed=self.seed, strict=True)
-        self._commit()
+        effects = self.engine.resume(self._instant())
+        self._commit(effects)
+        self._carry_out(effects)
+        for unit in sorted(self.machine.sockets):
+            self._later(0, lambda unit=unit: self._read_socket(unit), is_volatile=True)  # type: ignore[misc]  # the default binds
         for run in sorted(self.machine.runs):
             self._replay(run)
         for unit, pid, code, status in list(self.machine.reaped):
             self._turn(ev.AlienExited(unit, pid, code, status))
-        for unit in sorted(self.machine.sockets):
-            self._read_socket(unit)
-        effects = self.engine.resume(self._instant())
-        self._commit()
-        self._carry_out(effects)
-        self.crash_point = armed
 
     def _replay(self, run: int) -> None:
         entry = self.machine.runs.get(run)
@@ -149,14 +167,8 @@ class Shell:
     # Carrying out effects --------------------------------------------------------------------------------------------
 
     def _carry_out(self, effects: list[do.Effect]) -> None:
-        self.history.extend((self.now_us, effect) for effect in effects)
-        for position, effect in enumerate(effects):
-            if self.crash_point("between effects"):
-                # Commit, spawns and forgets are one packet to the keeper: they happened. The rest did not.
-                for rest in effects[position:]:
-                    if isinstance(rest, do.Spawn | do.Forget):
-                        self._apply(rest)
-                raise ManagerCrashed("between effects")
+        for effect in effects:
+            self._maybe_crash("between effects")
             self._apply(effect)
 
     def _apply(self, effect: do.Effect) -> None:
@@ -170,13 +182,8 @@ class Shell:
                 self._later(0, lambda: self._check(effect), is_volatile=True)
             case do.Prepare():
                 self._prepare(effect)
-            case do.Spawn():
-                self._spawn(effect)
-            case do.Forget():
-                self._prepared.pop(effect.run, None)
-                self.machine.forget(effect.run)
             case do.Kill():
-                self._kill(effect)
+                self._kill_others(effect)
             case do.WatchEmpty():
                 self._watches[effect.unit] = effect.token
                 self._later(0, lambda: self._look_for_emptiness(effect.unit), is_volatile=True)
@@ -251,8 +258,7 @@ class Shell:
         entry.pid = process.pid
         self._report(lambda: self._turn(ev.Forked(effect.unit, effect.run, process.pid)))
         self._later(script.exec_takes_us, lambda: self._exec(process), is_volatile=False)
-        if effect.unit in self._hunted:
-            self._strike(process, 9)
+        self._hunted.discard(effect.unit)  # a process that the engine wants is not hunted
 
     def _exec(self, process: Living) -> None:
         if process.pid not in self.machine.living or process.run is None:
@@ -272,7 +278,10 @@ class Shell:
         self._report(lambda: self._turn(ev.Execed(process.unit, process.run or 0)))
         self._live(process)
         for child in script.leaves:
-            self._live(self.machine.fork(process.unit, None, process.phase, child))
+            born = self.machine.fork(process.unit, None, process.phase, child)
+            self._live(born)
+            if process.unit in self._hunted:
+                self._strike(born, 9)
 
     def _live(self, process: Living) -> None:
         """Schedule what the script does by itself."""
@@ -355,22 +364,27 @@ class Shell:
 
     # Signals and probes ----------------------------------------------------------------------------------------------
 
-    def _kill(self, effect: do.Kill) -> None:
+    def _kill_others(self, effect: do.Kill) -> None:
+        """What the keeper does not know: main processes learned late, and every other process of the unit."""
         processes = self.machine.of_unit(effect.unit)
+        known = {pid for pid, run in zip(effect.pids, effect.runs, strict=True) if run}
         if effect.whom in ("main", "control"):
-            chosen: Iterable[Living] = [p for p in processes if p.pid in effect.pids]
+            chosen = [p for p in processes if p.pid in effect.pids and p.pid not in known]
         elif effect.whom == "others":
             chosen = [p for p in processes if p.pid not in effect.pids]
         else:
-            chosen = processes
+            chosen = [p for p in processes if effect.is_repeated or p.pid not in known]
+        self._strike_all(effect, chosen)
+        if effect.is_repeated and effect.whom in ("all", "others"):
+            self._hunted.add(effect.unit)
+
+    def _strike_all(self, effect: do.Kill, chosen: list[Living]) -> None:
         for process in chosen:
             self._strike(process, effect.signal)
             if effect.and_hangup:
                 self._strike(process, 1)
             if effect.and_continue:
                 self._strike(process, 18)
-        if effect.is_repeated and effect.whom in ("all", "others"):
-            self._hunted.add(effect.unit)
 
     def _strike(self, process: Living, signal: int) -> None:
         for fields in process.script.says_on_signal.get(signal, ()):
@@ -382,7 +396,8 @@ class Shell:
         self._later(0 if signal == 9 else process.script.dies_in_us, lambda: self._die(process, *end), is_volatile=False)
 
     def _start_probe(self, effect: do.StartProbe) -> None:
-        service = self.units[effect.unit].service if effect.unit in self.units else None
+        spec = self.engine.core.specs.get(effect.unit)
+        service = spec.service if spec else None
         if service is None or effect.index >= len(service.probes):
             return
         probe = service.probes[effect.index]
