@@ -27,6 +27,8 @@ _LEVEL_OF = {
     "cycle": "warning",
     "action": "warning",
     "definition": "info",
+    "plan": "info",
+    "rollback": "warning",
     "intent": "debug",
     "probe": "warning",
     "main-pid": "debug",

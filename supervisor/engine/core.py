@@ -34,6 +34,9 @@ class Core:
         self.now = Instant(0, 0)
         self.out: list[Effect] = []
         self.changed: set[str] = set()
+        self.former: dict[str, Unit] = {}  # the definition a unit runs by, or ran by well, where another is in force now
+        self.trials: dict[str, str] = {}  # units restarted for a new definition: "begun" or "failed" (reloading.py)
+        self.former_changed: set[str] = set()
         self.vanished: set[str] = set()  # still up, but their unit file is gone
         self.leaving: tuple[int, str] | None = None  # exit status and reason of a shutdown under way
         self.left = False

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from supervisor.engine import explain, requests, resume, show, spawned, timeouts, verbs
+from supervisor.engine import explain, reloading, requests, resume, show, spawned, timeouts, verbs
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
 from supervisor.engine.jobs import Jobs
@@ -57,6 +57,7 @@ class Engine:
             ev.Booted: lambda e: requests.on_booted(core, jobs, e),
             ev.ShutdownRequested: self._on_shutdown,
             ev.UnitsLoaded: self._on_units_loaded,
+            ev.UnitsApplied: lambda e: reloading.on_units_applied(core, jobs, e, self._on_units_loaded),
             ev.ConditionsChecked: self._on_conditions_checked,
             ev.Prepared: lambda e: spawned.on_prepared(core, e),
             ev.PrepareFailed: lambda e: spawned.on_prepare_failed(core, e),
@@ -120,6 +121,8 @@ class Engine:
             self._take(out, UNIT_PREFIX + name, dump_state(state) if state else "")
         self._uncommitted.clear()
         self._take_old_definitions(out)
+        for key, text in reloading.dump_changed(self.core).items():
+            self._take(out, key, text)
         self._take(out, GLOBAL_KEY, self._dump_global())
         return out
 
@@ -162,6 +165,7 @@ class Engine:
                 core.states[name] = load_state(name, text)
         engine._committed = dict(remembered)
         engine._restore_definitions(remembered)
+        reloading.restore(core, remembered)
         resume.rebuild(core)
         engine.jobs.reorder_all()
         for name in core.states:
@@ -200,6 +204,7 @@ class Engine:
         core.now = now
         core.out = []
         resume.ask_again(core)
+        reloading.ask_again(core)
         self._uncommitted |= core.changed
         core.changed = set()
         return core.out
@@ -288,6 +293,7 @@ class Engine:
             old = core.specs.get(name)
             new = units.get(name)
             if state.active.is_down and state.job is None:
+                reloading.on_definition_changed_while_down(core, state, old, new)
                 if new is None:
                     del core.states[name]
                     core.changed.add(name)
@@ -302,13 +308,15 @@ class Engine:
                 units[name] = old
                 self._deferred[name] = new
                 core.note(name, "definition", f"it became a {new.kind}; that is believed once it is stopped")
-            elif (new.service, new.execution) != (old.service, old.execution) and not state.needs_restart:
-                core.state_of(name).needs_restart = True
-        core.specs = units
+            else:
+                reloading.on_definition_changed(core, state, old, new)
+        before, core.specs = core.specs, units
         requests.rebuild_graph(core)
         self.jobs.reorder_all()
-        for name in core.states:
+        for name in list(core.states):
             core.changed.add(name)
+            if name in before and name in units:
+                reloading.restart_probes(core, core.states[name], before[name])
         self._drop_vanished()
 
     def _drop_vanished(self) -> None:

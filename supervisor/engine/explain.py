@@ -40,6 +40,8 @@ def _explain(core: Core, state: UnitState, because: list[Json], seen: set[str]) 
     seen.add(state.name)
     spec = core.specs.get(state.name)
     causes: list[str] = []
+    if state.rolled_back:
+        because.append(_link("rollback", state.name, 0, state.rolled_back))
     if state.job is not None:
         job = state.job
         waits = sorted(job.blocked_by)

@@ -7,7 +7,7 @@ sake are started once it recovers. How a unit gets from state to state is not kn
 Wishes of the engine's own go through `enqueue`, which never raises: what cannot be done is noted on the unit.
 """
 
-from supervisor.engine import environment
+from supervisor.engine import environment, reloading
 from supervisor.engine.core import Core
 from supervisor.engine.jobs import Jobs
 from supervisor.engine.record import UnitState
@@ -116,10 +116,11 @@ class Reactions:
         core = self._core
         spec = core.specs[state.name]
         will_restart = state.sub in _BEFORE_RESTART
+        is_rolled_back = after.is_down and reloading.on_down(core, state)
         if after == A.FAILED:
             core.note(state.name, "failed", f"it failed: {state.result}{': ' + state.failed_text if state.failed_text else ''}")
             self.on_failure(state)
-            if not will_restart:
+            if not will_restart and not is_rolled_back:
                 self._act(state, spec.failure_action, spec.failure_action_exit_status, "failed")
         elif after == A.INACTIVE and before != A.FAILED:
             for other in spec.dependencies.on_success if not will_restart else ():

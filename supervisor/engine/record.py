@@ -151,6 +151,7 @@ class UnitState:
     trigger_count: int = 0
     monitor: dict[str, str] = field(default_factory=dict)  # MONITOR_* of the unit that triggered us
     needs_restart: bool = False
+    rolled_back: str = ""  # why the definition of before is in force instead of the file's
     last_job: list[Any] = field(default_factory=list)  # [id, type, result, text]
     because: list[Reason] = field(default_factory=list)
 

@@ -37,6 +37,7 @@ def brief(core: Core, name: str) -> Json:
         "n_restarts": state.n_restarts,
         "enabled": spec.enabled_state if spec else "",
         "needs_restart": state.needs_restart,
+        "rolled_back": state.rolled_back,
         "status_text": state.status_text,
         "active_enter_time_s": _seconds(state.active_enter_wall_us),
         "inactive_enter_time_s": _seconds(state.inactive_enter_wall_us),

@@ -5,7 +5,7 @@ The shell carries a list out in order, after the states the list came with are i
 
 from dataclasses import dataclass
 
-from supervisor.model.specification import Command
+from supervisor.model.specification import Command, Unit
 from supervisor.model.states import JobResult, JobType, Phase, Wanted
 
 
@@ -148,6 +148,15 @@ class SaveIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class RollBack:
+    """The unit did not come up by its new definition: check the set with `good` in it, and answer `UnitsApplied(rolled_back=...)`."""
+
+    unit: str
+    good: Unit
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One thing that happened, for the event stream, the log and history. `fields` are JSON values."""
 
@@ -180,6 +189,7 @@ Effect = (
     | Release
     | FinishJob
     | SaveIntent
+    | RollBack
     | Record
     | Leave
 )

@@ -82,6 +82,22 @@ class UnitsLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitsApplied:
+    """The definitions changed, and what engine.plan makes of it is done. `units` is the whole new set. Answered by `Answer`, if `request`.
+
+    `is_asked`: a person asked for it (`supctl apply`), of the units `chosen` or, if none, of all. `rolled_back` are (unit, text): their
+    definition in `units` is that of before, because the new one did not come up.
+    """
+
+    units: dict[str, Unit]
+    request: int = 0
+    by: str = ""
+    is_asked: bool = False
+    chosen: tuple[str, ...] = ()
+    rolled_back: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class IntentLoaded:
     """What the state directory remembers of a person's wish (sent before `Booted`)."""
 
@@ -226,6 +242,7 @@ Event = (
     | FailureReset
     | KillRequested
     | UnitsLoaded
+    | UnitsApplied
     | IntentLoaded
     | ConditionsChecked
     | Prepared
