@@ -40,6 +40,8 @@ FAILURES: list[tuple[str, int, int, dict[str, Any]]] = [
     ("CHDIR", errno.ENOENT, 200, {"working_directory": "/nonexistent"}),
     ("CHDIR", errno.ENOTDIR, 200, {"working_directory": "/etc/passwd"}),
     ("FDS", errno.EBADF, 202, {"passed": ["never stored"]}),
+    ("FDS", errno.EBADF, 202, {"placed": [["never stored", 3]]}),
+    ("FDS", errno.EEXIST, 202, {"placed": [["never stored", 2]]}),
     ("EXEC", errno.ENOENT, 203, {"path": "/nonexistent"}),
     ("EXEC", errno.EACCES, 203, {"path": "/etc/passwd"}),
     ("EXEC", errno.EACCES, 203, {"path": "/"}),
@@ -178,6 +180,25 @@ def test_passed_descriptors_are_3_4_and_so_on_in_their_order(keeper: Keeper) -> 
     )
     printed = keeper.output_of(sys.executable, "-S", "-c", script, passed=["c", "a", "b"], pid_variables=["LISTEN_PID"])
     assert printed == b"[b'c', b'a', b'b'] 7 True\n"
+
+
+def test_a_placed_descriptor_gets_its_number_and_of_a_pipe_the_writing_end(keeper: Keeper) -> None:
+    path = keeper.directory / "a"
+    path.write_text("a")
+    file = os.open(path, os.O_RDONLY)
+    read_end, write_end = os.pipe()
+    both_ends = os.open(f"/proc/self/fd/{read_end}", os.O_RDWR)
+    keeper.manager.send(["store", "a", False], ["store", "ready", False], ["store", "b", False], descriptors=[file, both_ends, file])
+    for number in (file, write_end, both_ends):
+        os.close(number)
+    script = (
+        "import fcntl, os; print([n for n in range(3, 12) if os.path.exists(f'/proc/self/fd/{n}')], os.read(3, 9),"
+        " fcntl.fcntl(9, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY, os.write(9, b'now'))"
+    )
+    printed = keeper.output_of(sys.executable, "-S", "-c", script, passed=["a"], placed=[["ready", 9], ["b", 6]])
+    assert printed == b"[3, 6, 9] b'a' True 3\n"
+    assert os.read(read_end, 9) == b"now"
+    os.close(read_end)
 
 
 def test_more_than_64_descriptors_arrive_in_one_batch_and_are_passed(keeper: Keeper) -> None:
