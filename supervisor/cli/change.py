@@ -107,7 +107,15 @@ def reload_units(session: Session) -> int:
 
 
 def shutdown(session: Session) -> int:
-    session.client.shutdown()
+    session.client.shutdown(session.arguments.has("keep_services"))
+    return OK
+
+
+def reexec(session: Session) -> int:
+    before = session.client.version()
+    session.client.reexec()
+    after = session.client.version()
+    session.out.write(f"supd {before['version']} is now supd {after['version']}, in the same process {after['keeper_pid']}.")
     return OK
 
 
@@ -121,4 +129,5 @@ RUN = {
     "unmask": _enabled_verb("unmask", ""),
     "reload-units": reload_units,
     "shutdown": shutdown,
+    "reexec": reexec,
 }

@@ -23,7 +23,8 @@ _MODULE_OF = {
     **dict.fromkeys(("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "isolate", "list-jobs", "cancel"), "jobs"),
     **dict.fromkeys(("status", "show", "is-active", "is-failed", "is-enabled"), "status"),
     **dict.fromkeys(("list", "tree"), "listing"),
-    **dict.fromkeys(("kill", "reset-failed", "scale", "enable", "disable", "mask", "unmask", "reload-units", "shutdown"), "change"),
+    **dict.fromkeys(("kill", "reset-failed", "scale", "enable", "disable", "mask", "unmask"), "change"),
+    **dict.fromkeys(("reload-units", "shutdown", "reexec"), "change"),
     **dict.fromkeys(("why", "events", "version", "wait"), "explain"),
 }
 

@@ -167,8 +167,15 @@ class Client:
     def reload_units(self) -> "Json":
         return self._post("/v1/reload-units")
 
-    def shutdown(self) -> None:
-        self._post("/v1/shutdown")
+    def shutdown(self, keeps_services: bool = False) -> None:
+        self._post("/v1/shutdown", {"keep_services": True} if keeps_services else None)
+
+    def reexec(self) -> None:
+        """Returns when the connection ended, which is how it succeeds; raises ApiError when it was refused."""
+        try:
+            self._post("/v1/reexec")
+        except BrokenAnswer:
+            pass  # the manager that was asked is gone: that is what was asked
 
     # Asking.
 

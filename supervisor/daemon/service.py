@@ -7,7 +7,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from supervisor.daemon import place, recovery
+from supervisor.daemon import leaving, place, recovery
 from supervisor.daemon.announce import Announcer
 from supervisor.daemon.api.access import Access
 from supervisor.daemon.api.server import ApiServer
@@ -19,6 +19,7 @@ from supervisor.daemon.options import Options
 from supervisor.daemon.probes import Probes
 from supervisor.daemon.reactor import LoopReactor
 from supervisor.daemon.roles import Roles
+from supervisor.daemon.selfnotify import SelfNotify
 from supervisor.daemon.shell import Shell
 from supervisor.daemon.supervision import World
 
@@ -46,6 +47,7 @@ async def _serve(
             ended.set_result(status)
 
     shell.on_leave = end
+    outside = SelfNotify(os.environ)
     shell.on_keeper_gone = lambda: os._exit(KEEPER_GONE)  # at once: nothing may be done without the keeper
     reloads: set[asyncio.Task[object]] = set()
     access = Access(os.geteuid(), place.group_id(options.socket_group))
@@ -81,7 +83,12 @@ async def _serve(
     await api.start(shell.link.stored["control"])
     shell.on_link_readable()
     announcer.say("debug", f"the control socket is {place.socket_path(options, mode)}")
+    outside.say("READY=1", f"STATUS={len(shell.engine.core.specs)} units loaded")
+    outside.keep_alive(loop)
+    telling = loop.create_task(leaving.tell(shell, announcer))
     status = await ended
+    outside.say("STOPPING=1")
+    telling.cancel()
     await api.close()
     await asyncio.to_thread(trail.close, AUDIT_FLUSH_S)
     try:

@@ -75,6 +75,7 @@ class Shell:
         self.on_job: Callable[[fx.FinishJob], object] = lambda job: None
         self.on_leave: Callable[[int], object] = lambda status: None
         self.on_hangup: Callable[[], object] = lambda: None
+        self.on_reexec_failed: Callable[[str], object] = lambda text: None
         self.on_keeper_gone: Callable[[], object] = lambda: None
         self._probes: ProbeRunner | None = None
         self._early_probes: list[fx.StartProbe | fx.StopProbes] = []
@@ -237,6 +238,11 @@ class Shell:
         self.leave_status = effect.exit_status
         self.link.send({}, [["leave", effect.exit_status]])
         self.on_leave(effect.exit_status)
+
+    def leave_services(self) -> None:
+        """supd ends and what it started runs on; the next supd takes it over."""
+        self.keeps_services = True
+        self._leave(fx.Leave(0, "shutdown that keeps the services"))
 
     # -- the link --------------------------------------------------------------------------------------------------
 

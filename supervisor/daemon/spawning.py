@@ -170,6 +170,8 @@ class Spawning:
         kind = report[0]
         if kind == "signaled":
             self._on_signal(report[1])
+        elif kind == "reexec_failed":
+            self._shell.on_reexec_failed(report[1])
         elif kind == "reaped":
             self._on_reaped(*report[1:])
         elif (book := self.runs.get(report[1])) is not None:

@@ -231,8 +231,23 @@ class World:
         name = self._known(unit)
         self._ask(lambda number: ev.FailureReset(number, name))
 
-    async def shutdown(self, by: str) -> None:
-        self._shell.post(ev.ShutdownRequested(by=by))
+    async def shutdown(self, by: str, keeps_services: bool = False) -> None:
+        if keeps_services:
+            self._shell.leave_services()
+        else:
+            self._shell.post(ev.ShutdownRequested(by=by))
+
+    async def reexec(self, by: str) -> None:
+        self._announcer.say("info", f"re-executing the code now on disk, as {by} asked; no service is touched")
+        refusal: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def on_failed(text: str) -> None:
+            if not refusal.done():
+                refusal.set_result(text)
+
+        self._shell.on_reexec_failed = on_failed
+        self._shell.link.send({}, [["reexec"]])
+        raise Refusal("refused", f"cannot re-execute: {await refusal}; supd goes on as it is")
 
     # -- definitions -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ OPS: dict[str, tuple[type, ...]] = {
     "ack": (int,),
     "ready": (),
     "journal": (str,),
+    "reexec": (),
     "leave": (int,),
 }
 SPAWN_FIELDS: dict[str, type] = {

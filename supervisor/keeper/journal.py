@@ -25,7 +25,7 @@ class Journal:
     """The open journal of one keeper."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._fd = -1
         self._size_bytes = 0
         self._limit_bytes = 0
@@ -33,17 +33,17 @@ class Journal:
     def rewrite(self, table: dict[str, Any]) -> None:
         """Begin a new file with the whole table."""
         line = _line({"table": table})
-        new = f"{self._path}.new"
+        new = f"{self.path}.new"
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND, 0o600)
             try:
                 _write(descriptor, line)
-                os.rename(new, self._path)
+                os.rename(new, self.path)
             except OSError:
                 os.close(descriptor)
                 raise
         except OSError as error:
-            say(f"cannot keep {self._path}: {error.strerror}; should the keeper die, the next supd will not find its services")
+            say(f"cannot keep {self.path}: {error.strerror}; should the keeper die, the next supd will not find its services")
             self.close()
             return
         self.close()
@@ -79,7 +79,7 @@ class Journal:
             _write(self._fd, line)
             self._size_bytes += len(line)
         except OSError as error:
-            say(f"cannot write {self._path}: {error.strerror}; should the keeper die, the next supd will not find its services")
+            say(f"cannot write {self.path}: {error.strerror}; should the keeper die, the next supd will not find its services")
             self._size_bytes = self._limit_bytes + 1
             self.close()
 

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from supervisor.keeper import batch, messages, reap, syscalls
+from supervisor.keeper import batch, messages, reap, reexec, syscalls
 from supervisor.keeper import spawn as spawning
 from supervisor.keeper.journal import Journal
 from supervisor.keeper.manager import Manager
@@ -44,7 +44,8 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Keeper:
     """Runs, stored descriptors and the manager, driven by `run`."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, content: dict[str, Any] | None = None) -> None:
+        """`content` is what an earlier keeper of this pid knew (reexec.py)."""
         self._manager = manager
         self._table = Table()
         self._store = Store()
@@ -71,8 +72,10 @@ class Keeper:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         self._journal: Journal | None = None
+        self._replacement = reexec.Replacement(manager, self._table, self._store, self._kill_manager)
         self._ops: dict[str, Callable[..., None]] = {
             "journal": self._keep_journal,
+            "reexec": self._replacement.try_code,
             "spawn": self._spawn,
             "signal": self._signal,
             "drop": self._store.drop,
@@ -81,9 +84,21 @@ class Keeper:
             "ready": self._note_ready,
             "leave": self._note_leaving,
         }
+        if content is not None:
+            self._go_on(content)
+
+    def _go_on(self, content: dict[str, Any]) -> None:
+        """Take up where the keeper of before the exec left off, beginning with a manager."""
+        for run in reexec.load(content, self._table, self._store):
+            self._status_pipes[run.status_fd] = run
+            self._epoll.register(run.status_fd, select.EPOLLIN)
+        self._table.signals += content["signals"]
+        self._was_ever_ready = True
+        if content["journal"]:
+            self._keep_journal(content["journal"])
+        self._start_at_s = time.monotonic()
 
     def _catch_signals(self, wake_write_fd: int) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # What whoever started supd had ignored (nohup, a background job) stays ignored.
@@ -91,6 +106,7 @@ class Keeper:
                 signal.signal(number, lambda caught, _: self._caught.add(caught))
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # last: what came since before an exec in place is caught now
 
     def run(self) -> int:
         """Keep until the manager says leave (or nobody can); returns supd's exit status."""
@@ -201,6 +217,8 @@ class Keeper:
                 self._note_end(run, end)
             elif end.pid == self._manager.pid:
                 self._note_manager_gone(end)
+            elif end.pid == self._replacement.trial_pid:
+                self._replacement.note_trial(end)
             else:
                 self._table.add_stranger(end)
 
@@ -276,6 +294,7 @@ class Keeper:
     def _keep_journal(self, path: str) -> None:
         self._journal = Journal(path)
         self._table.on_fact = self._journal.note_fact
+        self._replacement.journal_path = path
         self._journal.rewrite(self._table.content())
 
     def _note_ready(self) -> None:
@@ -381,6 +400,8 @@ class Keeper:
         self._manager.pid = 0
         self._kill_at_s = None
         how = f"exit status {end.status}" if end.code == "exited" else f"signal {end.status}"
+        if self._leave_status is None:
+            self._replacement.exec_if_due()
         if self._leave_status is not None:
             self._exit_status = self._leave_status
         elif end.code == "exited" and end.status == EX_CONFIG and not self._was_ever_ready:

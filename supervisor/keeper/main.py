@@ -8,6 +8,7 @@ import sys
 
 from supervisor.keeper.manager import ENVIRONMENT_VARIABLE, Manager, command
 
+TABLE_VARIABLE = "SUPD_KEEPER_TABLE"  # as in reexec, which is not loaded at an ordinary start
 ANSWERED_WITHOUT_KEEPER = frozenset(("--check", "--version", "--help", "-h"))
 
 
@@ -31,9 +32,23 @@ def run_keeper(manager_argv: list[str]) -> int:
     return Keeper(manager).run()
 
 
+def _go_on(arguments: list[str]) -> int:
+    """This process was a keeper already and has exec'd the code now on disk; or it is the trial of that code."""
+    from supervisor.keeper import reexec
+    from supervisor.keeper.loop import Keeper
+
+    if arguments == ["--trial"]:
+        return reexec.run_trial()
+    content = reexec.decode(reexec.read_table())
+    soft, hard = content["nofile"]
+    return Keeper(Manager(command(arguments), (soft, hard), content["starts"]), content).run()
+
+
 def main() -> None:
     """Entry point of `supd`."""
     arguments = sys.argv[1:]
+    if TABLE_VARIABLE in os.environ:
+        sys.exit(_go_on(arguments))
     os.environ.pop(ENVIRONMENT_VARIABLE, None)  # that of another supd, which started this one as a service
     argv = command(arguments)
     if ANSWERED_WITHOUT_KEEPER.intersection(arguments):

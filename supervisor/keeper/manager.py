@@ -36,12 +36,12 @@ def command(arguments: list[str]) -> list[str]:
 class Manager:
     """The one manager: its pid and the keeper's end of its link while it lives, and how it fared before."""
 
-    def __init__(self, argv: list[str]) -> None:
+    def __init__(self, argv: list[str], nofile: tuple[int, int] | None = None, starts: int = 0) -> None:
         self._argv = argv
         self.pid = 0  # 0: there is none
         self.link: _socket.socket | None = None
-        self.nofile = resource.getrlimit(resource.RLIMIT_NOFILE)  # as supd was started with
-        self.starts = 0
+        self.nofile = nofile or resource.getrlimit(resource.RLIMIT_NOFILE)  # as supd was started with
+        self.starts = starts
         self._started_s = 0.0
         self._quick_deaths = 0
 

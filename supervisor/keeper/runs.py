@@ -53,6 +53,7 @@ class Table:
         self.runs: dict[int, Run] = {}
         self.by_pid: dict[int, Run] = {}
         self.signals: list[int] = []  # unsent
+        self.notices: list[Report] = []  # unsent, and of interest to this manager only
         self.on_fact: Callable[[Report], None] | None = None  # told before the manager is
         self._unsent: dict[int, None] = {}  # an ordered set of run ids
         self._strangers: deque[Report] = deque(maxlen=STRANGERS_MAX)
@@ -110,9 +111,18 @@ class Table:
         while self._strangers and self._strangers[0][1] <= sequence:
             self._strangers.popleft()
 
+    def strangers(self) -> list[Any]:
+        """The ring as it stands, for a keeper that takes this one's place."""
+        return [self._strangers_seen, list(self._strangers)]
+
+    def load_strangers(self, ring: list[Any]) -> None:
+        """What `strangers` returned."""
+        self._strangers_seen, kept = ring
+        self._strangers.extend(kept)
+
     def has_unsent(self) -> bool:
         """Whether `take_reports` would return any."""
-        return bool(self._unsent or self.signals or self._strangers_sent < self._strangers_seen)
+        return bool(self._unsent or self.signals or self.notices or self._strangers_sent < self._strangers_seen)
 
     def unsent_runs(self) -> int:
         """How many runs have something to report."""
@@ -122,6 +132,8 @@ class Table:
         """The next packet of reports, which now count as sent; [] when everything is."""
         reports: list[Report] = [["signaled", number] for number in self.signals]
         self.signals.clear()
+        reports += self.notices
+        self.notices.clear()
         while self._unsent and len(reports) < REPORTS_MAX_PER_PACKET:
             run = self.runs[next(iter(self._unsent))]
             reports += run.facts[run.sent :]

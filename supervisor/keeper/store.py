@@ -29,6 +29,10 @@ class Store:
         """The numbers a manager inherits."""
         return [descriptor for name, descriptor in self.descriptors.items() if name not in self._withheld]
 
+    def listing_with_numbers(self) -> list[list[Any]]:
+        """[name, descriptor, is_withheld] of all of them, for a keeper that takes this one's place."""
+        return [[name, descriptor, name in self._withheld] for name, descriptor in self.descriptors.items()]
+
     def listing(self) -> list[list[Any]]:
         """For the table: [name, descriptor], -1 for a withheld one."""
         return [[name, -1 if name in self._withheld else descriptor] for name, descriptor in self.descriptors.items()]

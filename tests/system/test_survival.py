@@ -2,10 +2,14 @@
 
 import os
 import signal
+import socket
+import subprocess
 
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.conftest import StartSupd
+from tests.system.descent import descendants
 from tests.system.supd import Supd
+from tests.system.users import PROGRAMS
 
 TICKING = """
 [service]
@@ -158,3 +162,92 @@ def test_after_an_orderly_end_nothing_is_adopted(start_supd: StartSupd) -> None:
     supd.start()
     supd.wait_until("leaning", "active")
     assert "taken over" not in supd.said()
+
+
+def test_a_keeper_that_execs_in_place_keeps_its_pid_its_services_and_their_true_ends(start_supd: StartSupd) -> None:
+    supd = start_supd({name: UNITS[name] for name in ("ticking", "leaning")})
+    supd.wait_until("leaning", "active")
+    before, (keeper, manager) = _pids(supd), _managers(supd)
+    supd.supctl("reexec")
+    assert _pids(supd) == before
+    assert _managers(supd)[0] == keeper
+    assert _managers(supd)[1] != manager
+    os.kill(before["leaning"], signal.SIGTERM)
+    shown = supd.wait_for("leaning", "down", lambda shown: shown["active_state"] == "inactive")
+    assert (shown["exec_main_code"], shown["exec_main_status"]) == ("killed", signal.SIGTERM), "it is still the keeper's own child"
+
+
+def test_ten_times_in_place_loses_no_line_and_restarts_nothing(start_supd: StartSupd) -> None:
+    supd = start_supd({"ticking": UNITS["ticking"]})
+    before = supd.wait_until("ticking", "active")
+    for _ in range(10):
+        supd.supctl("reexec")
+    supd.wait_for_line("ticking", "line 40\n")
+    lines = [line for line in supd.log("ticking").splitlines() if line.startswith("line ")]
+    assert lines[:40] == [f"line {i}" for i in range(1, 41)]
+    after = supd.show("ticking")
+    assert (after["main_pid"], after["n_restarts"]) == (before["main_pid"], 0)
+
+
+def test_a_supd_that_was_told_to_keep_its_services_leaves_them_to_the_next(start_supd: StartSupd) -> None:
+    supd = start_supd({name: UNITS[name] for name in ("ticking", "leaning")})
+    supd.wait_until("leaning", "active")
+    before = _pids(supd)
+    supd.supctl("shutdown", "--keep-services")
+    assert supd.wait_for_end() == 0
+    supd.start()
+    assert _pids(supd) == before
+
+
+def test_whoever_starts_supd_hears_that_it_is_ready_alive_and_stopping(make_supd: StartSupd) -> None:
+    supd = make_supd({"leaning": '[service]\nexec_start = "sleep 1000"\n'})
+    path = supd.path("outside")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as outside:
+        outside.bind(path)
+        outside.settimeout(20)
+        supd.environment |= {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
+        supd.start()
+        heard = [outside.recv(4096).decode() for _ in range(4)]
+        assert heard[0].startswith("READY=1\n")
+        assert heard[1:] == ["WATCHDOG=1"] * 3
+        with open(f"/proc/{supd.show('leaning')['main_pid']}/environ", "rb") as environ:
+            assert b"NOTIFY_SOCKET" not in environ.read(), "what is meant for supd is not for its services"
+        os.kill(supd.keeper_pid, signal.SIGTERM)
+        while heard[-1] != "STOPPING=1":
+            heard.append(outside.recv(4096).decode())
+    assert supd.wait_for_end() == 0
+
+
+def test_as_pid_1_it_reaps_strangers_and_ends_with_its_units_status(make_supd: StartSupd, as_root: None) -> None:
+    supd = make_supd(
+        {
+            "job": """
+[unit]
+success_action = "exit"
+failure_action = "exit"
+[service]
+exec_start = "sh -c 'for i in $(seq 100); do (setsid sleep 0 &) ; done; sleep 0.3; ps -A -o stat= | grep -c Z; exit 7'"
+"""
+        }
+    )
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", os.path.join(PROGRAMS, "supd"), "--units", "units"]
+    done = subprocess.run(unshare, cwd=supd.directory, env=supd.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 7, done.stderr
+    with open(supd.path(".supd", "logs", "job", "current"), encoding="utf-8") as log:
+        assert log.read().split() == ["0"], "no orphan is left a zombie"
+
+
+def test_as_pid_1_a_sigterm_stops_everything_in_order(make_supd: StartSupd, as_root: None) -> None:
+    supd = make_supd({name: UNITS[name] for name in ("ticking", "leaning")})
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", os.path.join(PROGRAMS, "supd"), "--units", "units"]
+    with subprocess.Popen(unshare, cwd=supd.directory, env=supd.environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline()]
+        while "leaning: up" not in said[-1]:
+            assert said[-1], "".join(said)
+            said.append(process.stderr.readline())
+        (keeper,) = [p.pid for p in descendants(process.pid) if p.command == "supd"][:1]
+        os.kill(keeper, signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert rest.index("leaning: down") < rest.index("ticking: down")

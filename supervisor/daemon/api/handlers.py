@@ -119,8 +119,13 @@ async def reload_units(call: Call) -> Answer:
     return await call.world.reload_units(call.by)
 
 
+async def reexec(call: Call) -> Answer:
+    await call.world.reexec(call.by)
+    return {}
+
+
 async def shutdown(call: Call) -> Answer:
-    await call.world.shutdown(call.by)
+    await call.world.shutdown(call.by, call.body.get("keep_services", False))
     return {}
 
 
@@ -195,7 +200,10 @@ ROUTES = [
     Route("DELETE", "/v1/jobs/{id}", "operate", cancel_job, "Cancel a queued job.", answers.EMPTY, changes=True, reach="any"),
     Route("POST", "/v1/reload-units", "admin", reload_units, "Read the unit files again; errors change nothing.",
           answers.RELOADED, changes=True),
-    Route("POST", "/v1/shutdown", "admin", shutdown, "Begin an orderly stop of everything, supd included.", answers.EMPTY, changes=True),
+    Route("POST", "/v1/shutdown", "admin", shutdown, "End supd, after an orderly stop of everything unless keep_services is true.",
+          answers.EMPTY, body=js.record({}, {"keep_services": js.BOOLEAN}), changes=True),
+    Route("POST", "/v1/reexec", "admin", reexec, "Replace supd by the code now on disk; nothing is restarted. The connection ends.",
+          answers.EMPTY, changes=True, waits=True),
     Route("GET", "/v1/status", "view", status, "supd itself.", answers.STATUS),
     Route("GET", "/v1/version", "view", version, "Version and process ids.", answers.VERSION),
     Route("GET", "/v1/events", "view", events, "Events as they happen (server-sent events); Last-Event-ID goes on from there.",

@@ -143,8 +143,11 @@ class Limited:
     async def reload_units(self, by: str) -> Json:
         return await self._world.reload_units(by)
 
-    async def shutdown(self, by: str) -> None:
-        await self._world.shutdown(by)
+    async def shutdown(self, by: str, keeps_services: bool = False) -> None:
+        await self._world.shutdown(by, keeps_services)
+
+    async def reexec(self, by: str) -> None:
+        await self._world.reexec(by)
 
     # -- events ----------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,10 @@ class Supervision(Protocol):
 
     async def isolate(self, unit: str, by: str) -> int: ...
 
-    async def shutdown(self, by: str) -> None:
+    async def reexec(self, by: str) -> None:
+        """Replace manager and keeper by the code now on disk; nothing is restarted. Returns only by Refusal("refused")."""
+
+    async def shutdown(self, by: str, keeps_services: bool = False) -> None:
         """Begin an orderly stop of everything; returns at once."""
 
     def status(self) -> Json:
