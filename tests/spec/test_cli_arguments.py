@@ -43,7 +43,7 @@ REFUSED = [
     ("--jsn list", "there is no option --jsn; a verb's own options stand after the verb"),
     ("start", "start needs UNIT...; usage: supctl start [OPTIONS] UNIT..."),
     ("scale worker", "scale needs TEMPLATE N; usage: supctl scale [OPTIONS] TEMPLATE N"),
-    ("shutdown now", "shutdown takes no argument 'now'; usage: supctl shutdown"),
+    ("shutdown now", "shutdown takes no argument 'now'; usage: supctl shutdown [OPTIONS]"),
     ("isolate a b", "isolate takes no argument 'b'; usage: supctl isolate [OPTIONS] UNIT"),
     ("start --job-mode perhaps web", "--job-mode must be one of replace, fail, replace-irreversibly, flush, ignore-dependencies, "
      "ignore-requirements, not 'perhaps'"),
@@ -63,7 +63,7 @@ def test_a_mistake_is_one_line_with_the_nearest_match(line: str, message: str) -
 
 DESIGNED = (
     "start stop restart try-restart reload reload-or-restart kill status show list tree is-active is-failed is-enabled wait cat edit logs "
-    "enable disable mask unmask scale reset-failed isolate reload-units daemon-reload events top why verify shutdown version"
+    "enable disable mask unmask scale reset-failed isolate reload-units daemon-reload events top why verify shutdown reexec version"
 )
 
 

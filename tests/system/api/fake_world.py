@@ -177,8 +177,11 @@ class FakeWorld:
     async def isolate(self, unit: str, by: str) -> int:
         raise Refusal("refused", f"cannot isolate {unit}: allow_isolate is false", unit)
 
-    async def shutdown(self, by: str) -> None:
-        self.calls.append(("shutdown",))
+    async def shutdown(self, by: str, keeps_services: bool = False) -> None:
+        self.calls.append(("shutdown", keeps_services))
+
+    async def reexec(self, by: str) -> None:
+        self.calls.append(("reexec",))
 
     def status(self) -> Json:
         counts: dict[str, int] = {}
