@@ -124,6 +124,14 @@ async def reexec(call: Call) -> Answer:
     return {}
 
 
+async def plan(call: Call) -> Answer:
+    return await call.world.plan(call.query.get("unit", []))
+
+
+async def apply(call: Call) -> Answer:
+    return await call.world.apply(call.body.get("units", []), call.by)
+
+
 async def shutdown(call: Call) -> Answer:
     await call.world.shutdown(call.by, call.body.get("keep_services", False))
     return {}
@@ -200,8 +208,12 @@ ROUTES = [
     Route("DELETE", "/v1/jobs/{id}", "operate", cancel_job, "Cancel a queued job.", answers.EMPTY, changes=True, reach="any"),
     Route("POST", "/v1/reload-units", "admin", reload_units, "Read the unit files again; errors change nothing.",
           answers.RELOADED, changes=True),
+    Route("GET", "/v1/plan", "view", plan, "What applying the unit files (of these units, or of all) would do.",
+          answers.PLAN, query={"unit": js.STRINGS}),
+    Route("POST", "/v1/apply", "admin", apply, "Read the unit files and do what the plan says; errors change nothing.",
+          answers.PLAN, body=js.record({}, {"units": js.STRINGS}, is_open=False), changes=True),
     Route("POST", "/v1/shutdown", "admin", shutdown, "End supd, after an orderly stop of everything unless keep_services is true.",
-          answers.EMPTY, body=js.record({}, {"keep_services": js.BOOLEAN}), changes=True),
+          answers.EMPTY, body=js.record({}, {"keep_services": js.BOOLEAN}, is_open=False), changes=True),
     Route("POST", "/v1/reexec", "admin", reexec, "Replace supd by the code now on disk; nothing is restarted. The connection ends.",
           answers.EMPTY, changes=True, waits=True),
     Route("GET", "/v1/status", "view", status, "supd itself.", answers.STATUS),
