@@ -3,6 +3,7 @@
 It knows no options: the manager parses all of them. Those that are answered and done with need no keeper.
 """
 
+import _signal  # type: ignore[import-not-found]  # signal.py, with enum, would cost milliseconds before the manager is started
 import os
 import sys
 
@@ -24,6 +25,8 @@ def _open_standard_descriptors() -> None:
 def run_keeper(manager_argv: list[str]) -> int:
     """Keep this manager (a whole command line) running until it says leave. Returns supd's exit status."""
     _open_standard_descriptors()
+    # Until the loop's handlers stand, signals wait: none of them may end a supd that has just started.
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     manager = Manager(manager_argv)
     manager.start_first()
     # While it boots, the rest is loaded: nothing can be asked of the keeper before.

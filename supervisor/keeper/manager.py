@@ -5,6 +5,7 @@ is imported before the first manager exists, so it imports nothing that manager 
 not `socket`, which (with selectors and enum) would delay every boot by milliseconds; the same goes for typing.
 """
 
+import _signal  # type: ignore[import-not-found]  # as in main: signal.py costs too much here
 import _socket
 import os
 import resource
@@ -75,6 +76,7 @@ class Manager:
 
     def _become(self, link_fd: int, table_fd: int, inherited: list[int]) -> None:
         try:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
             os.setsid()
             for descriptor in (link_fd, table_fd, *inherited):
                 os.set_inheritable(descriptor, True)
