@@ -120,7 +120,8 @@ class Jobs:
                     waits = they_wait = False
                 else:
                     waits = jobtypes.waits_for(mine.type, theirs.type, is_mine_after=is_mine_after)
-                    they_wait = not waits
+                    they_wait = not waits and name not in theirs.waived
+                    waits = waits and other_name not in mine.waived
                 if waits and mine is not None:
                     mine.blocked_by.add(other_name)
                 if they_wait:
@@ -142,7 +143,7 @@ class Jobs:
         self._ready.extend(state.name for state in waiting)
 
     def _break_cycles(self, names: list[str]) -> None:
-        """New definitions may order queued jobs in a circle: nobody then waits for the one that closes it."""
+        """New definitions, or the start half of a restart, may order queued jobs in a circle: nobody waits for the one that closes it."""
         finished: set[str] = set()
         for start in names:
             path: list[str] = [] if start in finished else [start]
@@ -156,7 +157,10 @@ class Jobs:
                     job = self._core.job_of(path[-1])
                     assert job is not None
                     job.blocked_by.discard(other)
-                    self._core.note(path[-1], "cycle", f"the new definitions order its job in a circle: it does not wait for {other}")
+                    job.waived.append(other)
+                    self._core.note(path[-1], "cycle", f"its job would wait in a circle: it does not wait for {other}")
+                    if not job.blocked_by:
+                        self._ready.append(path[-1])
                 elif other not in finished:
                     path.append(other)
                     branches.append(iter(self._blockers(other)))
@@ -229,6 +233,7 @@ class Jobs:
             # The stop half is over; the same job goes on as a start.
             job.type, job.state = START, JobState.WAITING
             self._order(state)
+            self._break_cycles([state.name])  # planned as a stop, it now waits as a start
             self._ready.append(state.name)
             return
         state.job = None

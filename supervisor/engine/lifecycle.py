@@ -194,8 +194,13 @@ def enter_start(core: Core, state: UnitState) -> None:
 def launch_idle(core: Core, state: UnitState) -> None:
     """The queue is empty, or five seconds are over: run what type idle held back (`systemd.service(5)`)."""
     core.idle_pending.pop(state.name, None)
-    if state.main is not None and state.main.stage == "idle":
+    if state.main is None or state.main.stage != "idle":
+        return
+    if service_of(core, state).exec_start:
         spawn(core, state, Phase.START, 0, is_main=True)
+    else:  # a definition loaded meanwhile has no command left
+        forget(core, state, state.main)
+        enter_start_post(core, state)
 
 
 def type_is_ready(core: Core, state: UnitState) -> None:

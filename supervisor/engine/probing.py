@@ -30,6 +30,7 @@ def _members(core: Core, state: UnitState, stage: str) -> list[int]:
 
 
 def _begin(core: Core, state: UnitState, stage: str, members: list[int]) -> None:
+    stop(core, state)  # type idle asks before its process runs, and again when it does
     core.touch(state)
     state.probe_token = core.mint()
     state.probe_stage = stage

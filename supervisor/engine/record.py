@@ -58,6 +58,7 @@ class Job:
     by: str = ""
     created_us: int = 0
     began_us: int = 0
+    waived: list[str] = field(default_factory=list)  # units that it would wait for, were that not a circle
     blocked_by: set[str] = field(default_factory=set, compare=False)
 
 
@@ -190,6 +191,7 @@ def dump_state(state: UnitState) -> str:
             job.by,
             job.created_us,
             job.began_us,
+            *([job.waived] if job.waived else ()),
         ]
     if (intent := state.intent) is not None:
         out["intent"] = [intent.wanted, intent.why, intent.by, intent.since_wall_us]

@@ -25,8 +25,8 @@ _WATCHED_STATES = frozenset({S.START_POST, S.RUNNING, *life.RELOAD_STATES})
 def span_us(service: Service, state: UnitState) -> int | None:
     """How long the unit may stay in its present sub state; None: for ever."""
     sub = state.sub
-    if sub == S.START and service.type in ("simple", "idle") and not state.probe_stage:
-        return None
+    if sub == S.START and service.type in ("simple", "idle") and state.main is not None and not state.main.is_running:
+        return None  # one that runs and is still not up waits for what another definition, replaced meanwhile, had promised
     if sub in life.STARTING_STATES or sub in life.RELOAD_STATES:
         return service.timeout_start_us
     if sub in life.WATCHDOG_STATES:

@@ -197,6 +197,8 @@ class Transaction:
         while self._drop_one_contradiction():
             self._collect_garbage()
         self._merge()
+        while self._break_one_cycle():  # a unit that had two jobs counted by one of them, perhaps by the one that was given up
+            self._collect_garbage()
         self._drop_redundant()
         self._refuse_destruction()
         return [job for jobs in self._jobs.values() for job in jobs]

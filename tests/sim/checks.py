@@ -3,18 +3,17 @@
 Each check is a function of the world around one event; a breach raises `AssertionError` with the names of all concerned.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor.model import effects as do
 from supervisor.model import events as ev
-from supervisor.model.specification import Unit
+from supervisor.model.specification import Dependencies, Unit
 from supervisor.model.states import JobResult, JobType, Phase
 from tests.spec.build import MINUTE
 from tests.spec.shell import Shell
 
 JOB_AGE_MAX_US = 12 * MINUTE  # in a calm world: seven units in a chain, each through all its time-outs
-STARTS = frozenset({JobType.START, JobType.RESTART, JobType.TRY_RESTART, JobType.RELOAD_OR_START})
 GO_BY_START_TIMEOUT = frozenset({"condition", "start-pre", "start", "start-post", "reload", "reload-signal", "reload-notify"})
 DOWN = frozenset({"dead", "failed", "auto-restart", "auto-restart-queued"})
 STOPS = frozenset({"stop", "restart"})
@@ -39,16 +38,21 @@ class Checks:
     job_ages: dict[int, int] = field(default_factory=dict)
     invocations: dict[str, str] = field(default_factory=dict)
     windows: dict[str, StartWindow] = field(default_factory=dict)
-    by_hand: set[str] = field(default_factory=set)  # units that a person asked to start and that have not begun to since
+    by_hand: set[int] = field(default_factory=set)  # jobs that a person asked for
     unheld: set[tuple[str, str]] = field(default_factory=set)  # (unit, what it is bound to) that a reload of definitions let stand
     entangled: set[tuple[str, str]] = field(default_factory=set)  # pairs on one cycle of the order
     last_traffic_us: int = 0
     known: set[str] = field(default_factory=set)  # every unit there ever was
     in_force: dict[str, Unit] = field(default_factory=dict)
+    held_back: set[str] = field(default_factory=set)  # type idle: the start has begun, the process has not
+    restarting: set[str] = field(default_factory=set)  # units that wait for an automatic restart
     awaited: dict[str, Unit | None] = field(default_factory=dict)  # definitions that take force once their unit is down
 
-    def learn(self, units: dict[str, Unit]) -> None:
-        """New definitions were loaded. A unit that is up goes on by its old one if the new one is of another kind or gone."""
+    def learn(self, units: dict[str, Unit], remembered: dict[str, str] | None = None) -> None:
+        """New definitions were loaded. A unit that is not at rest goes on by its old one if the new one is of another kind or gone.
+
+        Where a crash has lost that step (`remembered` does not tell of it), only one that is up does.
+        """
         self.known |= set(units)
         for name, spec in units.items():
             service = spec.service
@@ -56,6 +60,11 @@ class Checks:
                 self.lenient.add(name)
         self.windows.clear()
         held = {name: old for name, old in self.in_force.items() if not self._is_at_rest(name) and _is_other(old, units.get(name))}
+        if remembered is not None:
+            # Its definition is lost with that step: what remains is enough to stop it by.
+            bare = {name: replace(old, dependencies=Dependencies()) for name, old in held.items() if not self._is_down(name)}
+            held = {name: old for name, old in held.items() if f"spec:{name}" in remembered}
+            held = bare | held
         self.awaited = {name: units.get(name) for name in held}
         self.in_force = dict(units) | held
         self._learn_order()
@@ -67,6 +76,9 @@ class Checks:
             for other in unit.dependencies.binds_to
             if shown[name] != "inactive" and shown.get(other) in ("inactive", "failed")
         }
+
+    def _is_down(self, name: str) -> bool:
+        return self.world.engine.show(name)["active_state"] in ("inactive", "failed")
 
     def _is_at_rest(self, name: str) -> bool:
         shown = self.world.engine.show(name)
@@ -85,6 +97,8 @@ class Checks:
         self.entangled = entangled(self.in_force)
 
     def before(self) -> None:
+        self.restarting = {name for name, state in self.world.engine.core.states.items() if str(state.sub).startswith("auto-restart")}
+        self.held_back = {name for name, state in self.world.engine.core.states.items() if state.main and state.main.stage == "idle"}
         self.jobs_before = {str(job["unit"]): job for job in self.world.engine.list_jobs()}
 
     def after(self, event: ev.Event, effects: list[do.Effect]) -> None:
@@ -93,8 +107,8 @@ class Checks:
         assert len(jobs) == len(jobs_now), f"two jobs for one unit: {jobs}"
         if isinstance(event, ev.FailureReset):
             self.windows.pop(event.unit, None)
-        if isinstance(event, ev.JobRequested) and event.type in STARTS:
-            self.by_hand.add(event.unit)
+        if isinstance(event, ev.JobRequested):
+            self.by_hand.update(effect.job for effect in effects if isinstance(effect, do.Answer))
         if isinstance(event, ev.UnitsLoaded):
             self.learn(event.units)
         self._believe_what_was_awaited()
@@ -104,9 +118,9 @@ class Checks:
             if self._begins_a_start(effect):
                 self._starts_are_ordered(getattr(effect, "unit", ""), jobs_now)
             if isinstance(effect, do.Prepare):
-                self._start_limit(effect)
+                self._start_limit(effect, jobs_now)
             if isinstance(effect, do.FinishJob):
-                self._failure_propagates(effect, effects)
+                self._failure_propagates(effect, effects, jobs_now)
         self._stops_are_ordered(jobs_now)
         self._what_is_down_is_empty()
         self._every_job_ends(jobs_now)
@@ -134,7 +148,7 @@ class Checks:
     def _starts_are_ordered(self, name: str, jobs_now: dict[str, dict[str, Any]]) -> None:
         for other, spec in self.in_force.items():
             mine = self.in_force.get(name)
-            if other == name or mine is None or (mine.service and mine.service.type == "idle"):
+            if other == name or mine is None or name in self.held_back:
                 continue  # what an idle service starts with comes when it may, long after its job had its turn
             own = mine.dependencies
             was, still = self.jobs_before.get(other), jobs_now.get(other)
@@ -163,7 +177,7 @@ class Checks:
                 is_earlier = before is not None and before["id"] == theirs["id"] and before["type"] in STOPS
                 assert not is_earlier, f"{name} stops while {other}, ordered after it, still has to: {theirs}"
 
-    def _start_limit(self, effect: do.Prepare) -> None:
+    def _start_limit(self, effect: do.Prepare, jobs_now: dict[str, dict[str, Any]]) -> None:
         if not self._is_first_step(effect):
             return
         self.invocations[effect.unit] = effect.invocation_id
@@ -173,8 +187,9 @@ class Checks:
         window = self.windows.get(effect.unit)
         interval_us = spec.start_limit_interval_us
         # A limit that only delays does not hold up a person (verbs.start_checked): the window begins anew.
-        is_passed = spec.start_limit_policy == "delay" and effect.unit in self.by_hand
-        self.by_hand.discard(effect.unit)
+        job = jobs_now.get(effect.unit) or self.jobs_before.get(effect.unit)
+        is_manual = job is not None and job["id"] in self.by_hand and effect.unit not in self.restarting
+        is_passed = spec.start_limit_policy == "delay" and is_manual
         if window is None or is_passed or (interval_us is not None and self.world.now_us - window.begin_us > interval_us):
             self.windows[effect.unit] = StartWindow(self.world.now_us, 1)
             return
@@ -182,7 +197,7 @@ class Checks:
         # The engine's window may have begun later than ours (after a reload of definitions); never does it allow more than two of them.
         assert window.count <= 2 * spec.start_limit_burst, f"{effect.unit} started {window.count} times within its interval"
 
-    def _failure_propagates(self, effect: do.FinishJob, effects: list[do.Effect]) -> None:
+    def _failure_propagates(self, effect: do.FinishJob, effects: list[do.Effect], jobs_now: dict[str, dict[str, Any]]) -> None:
         if effect.type not in (JobType.START, JobType.VERIFY_ACTIVE) or effect.result in (
             JobResult.DONE,
             JobResult.SKIPPED,
@@ -195,6 +210,8 @@ class Checks:
             was = self.jobs_before.get(name)
             if effect.unit not in needs or name == effect.unit or was is None or was["type"] not in ("start", "verify-active"):
                 continue
+            if name not in ended and jobs_now[name]["type"] == "restart":
+                continue  # asked for in this event; a restart job does not fail with what it requires (job_fail_dependencies)
             if any(isinstance(e, do.Record) and e.unit == effect.unit and e.text.startswith("auto-restart ->") for e in effects):
                 continue  # its automatic restart restarts whoever needs it, and a restart job does not fail with it (job_fail_dependencies)
             assert name in ended, f"{name} needs {effect.unit}, whose start ended as {effect.result}, and still has its job {was}"
@@ -216,6 +233,7 @@ class Checks:
     def _may_go_on(self, job: dict[str, Any], jobs: dict[str, dict[str, Any]], seen: set[str]) -> bool:
         """Whether the job, or one that it waits for in the end, has by its unit's definition no time limit."""
         name = str(job["unit"])
+        is_blocker = bool(seen)
         seen.add(name)
         if any(other not in seen and self._may_go_on(jobs[other], jobs, seen) for other in job["waits_for"]):
             return True
@@ -227,8 +245,16 @@ class Checks:
         is_hanging = shown["sub_state"] in GO_BY_START_TIMEOUT and service.timeout_start_us is None
         # With restart_mode = direct the unit never fails between its lives, so its start job goes on; and whoever waits for an
         # activating unit to be up waits for the next life in any mode (unit_process_job of systemd's unit.c).
+        # Whoever follows such a unit (part_of and the like) is restarted with it each time, perhaps before its own start is over.
+        own = spec.dependencies if spec else Dependencies()
+        leaders = own.requires + own.requisite + own.binds_to + own.part_of
+        is_following = any(self.world.engine.show(other)["n_restarts"] > 0 for other in leaders if other in self.in_force)
+        if is_following and job["type"] != "stop":
+            return True
         is_looping = shown["n_restarts"] > 0 and (
-            service.restart_mode == "direct" or (job["type"] in ("verify-active", "reload") and job["state"] == "waiting")
+            is_blocker
+            or service.restart_mode == "direct"
+            or (job["type"] in ("verify-active", "reload") and job["state"] == "waiting")
         )
         return (is_hanging and not self.world.machine.is_empty(name)) or (is_looping and job["type"] not in STOPS)
 

@@ -23,7 +23,13 @@ SIGNALS = (1, 2, 6, 9, 11, 15)
 def units(random: Random) -> list[Unit]:
     """A set of two to seven units with a random graph over them."""
     names = [f"u{i}" for i in range(random.randint(2, 7))]
-    return [one_unit(random, name, names) for name in names]
+    return limited([one_unit(random, name, names) for name in names])
+
+
+def limited(units: list[Unit]) -> list[Unit]:
+    """No limit at all is for units that nothing starts again and again: those that others uphold or trigger get theirs."""
+    called = {name for unit in units for name in unit.dependencies.upholds + unit.dependencies.on_failure + unit.dependencies.on_success}
+    return [replace(unit, start_limit_interval_us=10 * SECOND) if unit.id in called else unit for unit in units]
 
 
 # A program takes some time, however short: else units that start each other would do so for ever within one instant.
@@ -169,7 +175,7 @@ def script(random: Random, of: Service, phase: Phase, badness: float) -> Process
     if random.random() < 0.05:
         keys["oom_killed"] = True
     if random.random() < 0.01:
-        keys["is_unkillable"] = True
+        keys |= {"is_unkillable": True, "leaves": ()}
     return Process(**keys)
 
 
@@ -265,4 +271,4 @@ def mutated(random: Random, given: dict[str, Unit]) -> list[Unit]:
     fresh = one_unit(random, chosen, names)
     if random.random() < 0.5 and fresh.kind == given[chosen].kind:
         fresh = replace(fresh, dependencies=given[chosen].dependencies, start_limit_policy=given[chosen].start_limit_policy)
-    return [fresh if name == chosen else given[name] for name in names]
+    return limited([fresh if name == chosen else given[name] for name in names])

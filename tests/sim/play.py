@@ -153,10 +153,10 @@ class RandomWorld(World):
         shown["job"] = shown["job"] and {key: value for key, value in shown["job"].items() if key != "since_s"}
         return {f"{key}: {json.dumps(value)}" for key, value in shown.items()}
 
-    def _take_over(self) -> None:
+    def _restore(self) -> None:
         self.shadow = None
-        super()._take_over()
-        self.checks.learn(self.units)
+        super()._restore()
+        self.checks.learn(self.units, self.machine.remembered)
 
     def repeat_the_past(self) -> None:
         """An event that was handled long ago comes again: nothing may change."""

@@ -179,7 +179,7 @@ def _end(world: RandomWorld, mix: Mix) -> None:
 
 def _check_rest(world: RandomWorld) -> None:
     """What must hold once nobody has touched the world for long."""
-    for name, unit in world.units.items():
+    for name, unit in world.checks.in_force.items():
         shown = world.engine.show(name)
         if shown["job"] is not None:
             continue
@@ -189,6 +189,6 @@ def _check_rest(world: RandomWorld) -> None:
         for other in unit.dependencies.binds_to:
             if (name, other) in world.checks.unheld:
                 continue
-            if other in world.units and other in unit.dependencies.after and shown["active_state"] == "active":
+            if other in world.checks.in_force and other in unit.dependencies.after and shown["active_state"] == "active":
                 bound_to = world.engine.show(other)
                 assert bound_to["active_state"] not in ("inactive", "failed"), f"{name} is active, bound to {other}, which is down"

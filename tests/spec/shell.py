@@ -138,9 +138,12 @@ class Shell:
                 continue
             return
 
+    def _restore(self) -> None:
+        self.engine = Engine.restore(dict(self.units), dict(self.machine.remembered), seed=self.seed, strict=True)
+
     def _take_over(self) -> None:
         """Restore, ask again for what was under way, replay the keeper's whole table: in the order of the real shell."""
-        self.engine = Engine.restore(dict(self.units), dict(self.machine.remembered), seed=self.seed, strict=True)
+        self._restore()
         effects = self.engine.resume(self._instant())
         self._commit(effects)
         self._carry_out(effects)

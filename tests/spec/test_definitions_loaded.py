@@ -1,7 +1,10 @@
 """New definitions while units run: nothing is started or stopped by them (daemon-reload; SEMANTICS 5.11)."""
 
+import pytest
+
+from supervisor.model.specification import Unit
 from tests.spec.behaviour import exits, runs, says_ready
-from tests.spec.build import SECOND, unit
+from tests.spec.build import SECOND, target, unit
 from tests.spec.world import World
 
 
@@ -67,3 +70,59 @@ def test_a_unit_that_vanishes_while_its_restart_waits_is_not_started_again() -> 
     world.advance(60 * SECOND)
     assert world.starts("a") == 1
     assert world.engine.list_jobs() == []
+
+
+@pytest.mark.parametrize("new", [[], [target("a")]], ids=["vanishes", "becomes a target"])
+def test_a_unit_that_loses_its_definition_while_up_is_stopped_by_it_even_after_a_crash(new: list[Unit]) -> None:
+    world = World(unit("a", exec_stop="please", exec_stop_post="sweep"))
+    world.start("a")
+    world.load(*new)
+    world.crash()
+    world.crash()
+    assert len(world.processes("a")) == 1
+    world.stop("a")
+    assert world.processes("a") == []
+    assert world.programs("a") == ["run", "please", "sweep"]
+    assert not [key for key in world.machine.remembered if key.startswith("spec:")]
+
+
+def test_a_unit_that_becomes_a_target_is_one_after_its_stop() -> None:
+    world = World(unit("a"))
+    world.start("a")
+    world.load(target("a"))
+    world.crash()
+    world.stop("a")
+    world.start("a")
+    assert world.state("a") == ("active", "active", "success")
+
+
+@pytest.mark.parametrize("new", [[], [target("a")]], ids=["vanishes", "becomes a target"])
+def test_a_definition_that_is_lost_while_there_is_no_manager_leaves_a_unit_that_can_be_stopped(new: list[Unit]) -> None:
+    world = World(unit("a"))
+    world.start("a")
+    world.units = {u.id: u for u in new}
+    world.crash()
+    assert (world.sub("a"), len(world.processes("a"))) == ("running", 1)
+    world.stop("a")
+    assert (world.active("a"), world.processes("a")) == ("inactive", [])
+
+
+def test_a_target_that_becomes_a_service_while_there_is_no_manager_stays_up_until_it_is_stopped() -> None:
+    world = World(target("a"))
+    world.start("a")
+    world.units = {"a": unit("a")}
+    world.crash()
+    assert world.active("a") == "active"
+    world.restart("a")
+    assert world.stop("a").code == ""
+    world.start("a")
+    assert world.sub("a") == "running"
+
+
+def test_a_start_whose_type_changes_meanwhile_to_one_without_a_time_out_still_ends() -> None:
+    world = World(unit("a", type="notify", timeout_start_us=10 * SECOND))
+    world.behave("a", runs())
+    answer = world.start("a")
+    world.load(unit("a", type="simple", timeout_start_us=10 * SECOND))
+    world.advance(60 * SECOND)
+    assert world.job_result(answer) == "failed"

@@ -329,3 +329,56 @@ def test_the_failure_of_a_restart_job_is_told() -> None:
     world = World(unit("a", type="oneshot"))
     world.behave("a", exits(1))
     assert world.job_result(world.restart("a")) == "failed"
+
+
+def _units_in_a_circle() -> World:
+    world = World(unit("a", after=["b"]), unit("b", after=["a"]))
+    for name in ("a", "b"):
+        assert world.job_result(world.start(name)) == "done"
+    return world
+
+
+def test_a_stop_on_an_order_cycle_is_never_given_up() -> None:
+    world = _units_in_a_circle()
+    world.shutdown()
+    assert (world.machine.living, world.has_left) == ({}, True)
+
+
+def test_a_conflicting_start_stops_units_that_are_ordered_in_a_circle() -> None:
+    world = World(unit("a", after=["b"]), unit("b", after=["a"]), unit("c", conflicts=["a", "b"]))
+    for name in ("a", "b"):
+        world.start(name)
+    assert world.job_result(world.start("c")) == "done"
+    assert (world.active("a"), world.active("b")) == ("inactive", "inactive")
+
+
+def test_the_start_half_of_a_restart_waits_in_no_circle() -> None:
+    world = World(unit("a", after=["b"]), unit("b", after=["a"]))
+    world.behave("a", Process(dies_in_us=SECOND))
+    world.start("a")
+    answers = [world.restart("a"), world.start("b")]  # planned as a stop of a, for which b waits; then a's start would wait for b's
+    world.advance(2 * SECOND)
+    assert [world.job_result(answer) for answer in answers] == ["done", "done"]
+
+
+def test_a_circle_is_seen_among_units_that_had_two_contradicting_jobs() -> None:
+    """World 2177 of the simulation: at boot, the job that was given up hid the order of the one that stayed."""
+    world = World(
+        unit("a", after=["b"]),
+        unit("b", after=["a"], requires=["a"]),
+        unit("c", conflicts=["b"]),
+    )
+    world.boot()
+    world.advance(SECOND)
+    assert world.engine.list_jobs() == []
+
+
+def test_a_reload_merged_into_an_automatic_restart_leaves_it_a_start() -> None:
+    world = World(unit("a", restart="always", restart_us=10 * SECOND, exec_reload="again"))
+    world.behave("a", exits(1), Process())
+    world.start("a")
+    assert world.sub("a") == "auto-restart"
+    world.reload("a")
+    world.advance(10 * SECOND)
+    assert world.sub("a") == "running"
+    assert world.engine.list_jobs() == []

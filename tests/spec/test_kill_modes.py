@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.model.effects import Kill
 from supervisor.model.specification import Unit
 from supervisor.model.states import Phase
 from tests.spec.behaviour import SIGABRT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Process, exits, runs, says_ready, stubborn
@@ -220,6 +221,49 @@ def test_processes_left_after_exec_stop_post_get_the_final_signals() -> None:
     world.advance(10 * SECOND)
     assert world.processes("a") == []
     assert world.active("a") in ("inactive", "failed")
+
+
+def test_in_kill_mode_mixed_the_rest_is_killed_once_a_hanging_exec_stop_post_is_gone() -> None:
+    world = World(_service(kill_mode="mixed", exec_stop_post="sweep"))
+    world.behave("a", runs(leaves=(stubborn(),)), phase=Phase.STOP_POST)
+    world.start("a")
+    world.stop("a")
+    world.advance(10 * SECOND)
+    assert world.kills("a")[-2:] == [(SIGTERM, "main"), (SIGKILL, "all")]
+    assert world.processes("a") == []
+
+
+def test_a_final_kill_signal_of_another_kind_is_sent_once_and_no_sigkill_follows() -> None:
+    world = World(_service(final_kill_signal=SIGUSR1))
+    world.behave("a", stubborn())
+    world.start("a")
+    world.stop("a")
+    world.advance(60 * SECOND)
+    assert [signal for signal, _ in world.kills("a")] == [SIGTERM, SIGUSR1, SIGTERM, SIGUSR1]
+    assert not any(effect.is_repeated for _, effect in world.history if isinstance(effect, Kill))
+    assert len(world.processes("a")) == 1
+
+
+def test_a_process_that_not_even_sigkill_ends_is_given_up_and_the_unit_fails() -> None:
+    world = World(_service())
+    world.behave("a", runs(is_unkillable=True))
+    world.start("a")
+    answer = world.stop("a")
+    world.advance(60 * SECOND)
+    assert world.state("a") == ("failed", "failed", "timeout")
+    assert world.job_result(answer) == "done"
+
+
+def test_a_child_left_by_a_command_that_was_prepared_while_the_unit_was_empty_is_found() -> None:
+    world = World(_service(exit_type="cgroup", exec_start_post="x"))
+    world.behave("a", exits(0, after_us=SECOND))
+    world.behave("a", exits(0, prepare_takes_us=2 * SECOND, leaves=(Process(),)), phase=Phase.START_POST)
+    world.start("a")
+    world.advance(5 * SECOND)
+    assert world.active("a") == "active"
+    assert len(world.processes("a")) == 1
+    world.stop("a")
+    assert world.processes("a") == []
 
 
 # supctl kill -----------------------------------------------------------------------------------------------------------

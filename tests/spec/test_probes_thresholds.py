@@ -2,8 +2,9 @@
 
 import pytest
 
+from supervisor.model.effects import StartProbe, StopProbes
 from supervisor.model.specification import Probe
-from tests.spec.behaviour import SIGABRT, exits
+from tests.spec.behaviour import SIGABRT, exits, runs
 from tests.spec.build import MS, SECOND, unit
 from tests.spec.world import World
 
@@ -145,3 +146,18 @@ def test_a_service_that_exits_before_its_ready_probe_succeeds_has_failed_to_star
     world.advance(SECOND)
     assert world.job_result(answer) == "failed"
     assert world.state("a") == ("failed", "failed", "protocol")
+
+
+@pytest.mark.parametrize("type_", ["exec", "simple", "idle", "notify", "forking"])
+def test_no_probe_of_an_earlier_stage_or_life_goes_on(type_: str) -> None:
+    probes = [Probe(stage, "tcp", "127.0.0.1:1", interval_us=SECOND) for stage in ("startup", "ready", "health")]
+    world = World(unit("a", type=type_, probes=probes), unit("b", type="notify"))
+    world.behave("b", runs())
+    world.start("b")  # holds back a service of type idle
+    world.start("a")
+    world.advance(10 * SECOND)
+    world.restart("a")
+    world.advance(10 * SECOND)
+    begun = [effect.token for _, effect in world.history if isinstance(effect, StartProbe)]
+    ended = [effect.token for _, effect in world.history if isinstance(effect, StopProbes)]
+    assert sorted(ended) == sorted(set(begun))[:-1]

@@ -103,3 +103,28 @@ def test_two_crashes_in_a_row_change_nothing() -> None:
     world.crash()
     world.advance(60 * SECOND)
     assert _told(world) == _told(_play(_boot_in_order, None)[0])
+
+
+@pytest.mark.parametrize("action", ["exit", "exit-force"])
+def test_a_manager_that_dies_before_it_could_leave_leaves_when_it_is_back(action: str) -> None:
+    def play(crash_at: int | None) -> tuple[World, int]:
+        world = World(unit("a", failure_action=action), unit("b"))
+        world.behave("a", exits(3, after_us=SECOND))
+        seen = 0
+
+        def point(_name: str) -> bool:
+            nonlocal seen
+            seen += 1
+            return seen - 1 == crash_at
+
+        world.start("b")
+        world.start("a")
+        world.crash_point = point
+        world.advance(60 * SECOND)
+        return world, seen
+
+    calm, points = play(None)
+    assert calm.left is not None
+    for crash_at in range(points):
+        world, _ = play(crash_at)
+        assert (crash_at, world.left) == (crash_at, calm.left)

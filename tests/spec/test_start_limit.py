@@ -110,3 +110,49 @@ def test_on_failure_fires_once_when_the_limit_is_hit() -> None:
     world.advance(10 * SECOND)
     assert world.state("a") == ("failed", "failed", "start-limit-hit")
     assert world.starts("alarm") == 1
+
+
+def test_the_first_result_is_kept_when_the_limit_is_hit() -> None:
+    world = World(unit("a", restart="on-failure", restart_us=100 * MS, start_limit_burst=3))
+    world.behave("a", exits(1))
+    world.start("a")
+    world.advance(100 * SECOND)
+    assert world.state("a") == ("failed", "failed", "exit-code")  # service_enter_dead: only a success is overwritten
+    assert world.starts("a") == 3
+
+
+@pytest.mark.parametrize("mode", ["normal", "direct"])
+def test_a_person_passes_a_limit_that_delays_and_automatic_restarts_do_not(mode: str) -> None:
+    world = World(unit("a", restart="on-failure", restart_mode=mode, restart_us=100 * MS, start_limit_burst=2, start_limit_policy="delay"))
+    world.behave("a", exits(1, after_us=MS))
+    world.start("a")
+    world.advance(9 * SECOND)
+    assert world.starts("a") == 2
+    world.stop("a")
+    world.start("a")
+    assert world.starts("a") == 3
+    world.advance(9 * SECOND)
+    assert world.starts("a") == 4  # a new window began with the person's start
+
+
+def test_upheld_starts_without_a_start_limit_are_sixteen_in_ten_seconds_and_go_on_after_that() -> None:
+    world = World(unit("a", upholds=["b"]), unit("b", start_limit_burst=0))
+    world.behave("b", exits(0, after_us=MS))
+    world.start("a")
+    world.advance(10 * SECOND)
+    assert world.starts("b") == 1 + 16
+    world.advance(10 * SECOND)
+    assert world.starts("b") == 1 + 2 * 16
+
+
+def test_starts_that_fail_before_they_begin_cannot_turn_in_a_circle_through_on_failure() -> None:
+    world = World(
+        unit("a", binds_to=["b"], after=["b"], on_failure=["c"]),
+        unit("b", conditions=(Condition("path_exists", "/x"),)),
+        unit("c", type="oneshot", requires=["a"], after=["a"], on_failure=["c"]),
+    )
+    world.conditions["b"] = False
+    world.start("a")
+    world.advance(SECOND)
+    assert (world.starts("a"), world.starts("c")) == (0, 0)
+    assert world.engine.list_jobs() == []
