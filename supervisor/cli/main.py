@@ -122,6 +122,10 @@ def _rarer(verb: str) -> "Run":
         from supervisor.cli import logs
 
         return logs.logs
+    if verb == "apply":
+        from supervisor.cli import apply
+
+        return apply.apply
     if verb == "top":
         from supervisor.cli import top
 

@@ -167,6 +167,15 @@ class Client:
     def reload_units(self) -> "Json":
         return self._post("/v1/reload-units")
 
+    def plan(self, units: "Sequence[str]" = ()) -> "Json":
+        """{"units": {name: {"action", "changed"}}, "errors"}: what `apply` would do."""
+        query = "&".join(f"unit={quote(unit)}" for unit in units)
+        return self._object("/v1/plan" + (f"?{query}" if query else ""))
+
+    def apply(self, units: "Sequence[str]" = ()) -> "Json":
+        """As `plan`, done; with "jobs", the ids of those that are under way."""
+        return self._post("/v1/apply", {"units": list(units)} if units else None)
+
     def shutdown(self, keeps_services: bool = False) -> None:
         self._post("/v1/shutdown", {"keep_services": True} if keeps_services else None)
 

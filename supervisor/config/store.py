@@ -89,15 +89,20 @@ def _read(mode: Mode, holds: Callable[[dict[str, Any], Mode], bool]) -> LoadResu
         return None
 
 
-def write(result: LoadResult) -> bool:
+def has_same_files(result: LoadResult) -> bool:
+    """Whether every file and directory of a set still has the stamp that it was read with."""
+    return all(_stamp(path) == (list(stamp) if stamp else None) for path, stamp in result.files.items())
+
+
+def write(result: LoadResult, *, is_whole: bool = True) -> bool:
     """Keep a set without errors; False when the next boot cannot use it, which costs it nothing but time.
 
-    A set whose files changed a moment ago is kept as the last good one only.
+    A set whose files changed a moment ago, or that is not what its files say (`is_whole` is False), is kept as the last good one only.
     """
     if result.errors:
         return False
     now_ns = time_ns()
-    is_settled = not any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values())
+    is_settled = is_whole and not any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values())
     path = _path(result.mode)
     try:
         content = {

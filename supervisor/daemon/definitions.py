@@ -6,16 +6,21 @@ directory for enable, mask and scale. It starts and stops nothing.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from supervisor.config import load_units, overrides
+from supervisor.config import overrides, store
+from supervisor.config.mode import Mode
 from supervisor.config.result import LoadResult
 from supervisor.daemon.api.service import Json, Refusal
+from supervisor.daemon.rolledback import RolledBack
 from supervisor.daemon.shell import Shell
 from supervisor.model import names
 from supervisor.model.codec import encode_unit
 from supervisor.model.events import UnitsLoaded
 from supervisor.model.specification import Unit
+
+if TYPE_CHECKING:
+    from asyncio import Lock
 
 
 def units_of(result: LoadResult) -> dict[str, Unit]:
@@ -36,6 +41,11 @@ class Definitions:
         self._result = result
         self._say = say
         self._rejected: list[Json] = []  # the errors of a set that was not taken
+        self.rejected_files: tuple[str, ...] = ()  # what that set was made of
+        self._before: LoadResult | None = None  # the set that was in force before this one
+        self._lock: Lock | None = None
+        self.rolled_back = RolledBack(result.mode.state_directory)
+        self.rolled_back.substitute(result)
         self._shell: Shell | None = None
         self._instances: dict[str, Unit] = {}  # of templates, made because somebody asked for them
 
@@ -97,31 +107,107 @@ class Definitions:
 
     # -- changing --------------------------------------------------------------------------------------------------
 
+    @property
+    def lock(self) -> "Lock":
+        """Whoever reads and then adopts holds it: one change of the definitions at a time."""
+        if self._lock is None:
+            from asyncio import Lock  # not before the first spawn
+
+            self._lock = Lock()
+        return self._lock
+
     async def reload(self) -> Json:
         """Read the files again. Errors change nothing and are kept to be shown; else the new set is in force on return."""
-        from asyncio import to_thread  # not before the first spawn
+        async with self.lock:
+            result = await self.read()
+            if result is None:
+                return {"units": len(self._result.units), "errors": self._rejected}
+            assert self._shell is not None
+            self._shell.take(UnitsLoaded(self.adopt(result)))
+            self._shell.spawning.passing.settle_all()
+            await self.keep(result)
+            return {"units": len(result.units), "errors": []}
 
-        result = await to_thread(load_units, self.mode)
+    async def has_changed(self) -> bool:
+        """Whether any file or directory of the set in force is another than it was; a set that was refused may always have changed."""
+        from asyncio import to_thread
+
+        return bool(self._rejected) or not await to_thread(store.has_same_files, self._result)
+
+    async def read(self) -> LoadResult | None:
+        """The set of the files as they are now; None when it has errors, which are said once and kept to be shown. Adopts nothing."""
+        from asyncio import to_thread
+
+        result = await to_thread(_load, self.mode)
         errors = [problem.json() for problem in result.errors]
         if errors:
-            self._rejected = errors
-            for problem in result.errors:
-                self._say("error", problem.text())
-            self._say("error", f"nothing has changed ({_counted(len(errors))} in the unit files): the last good definitions stay in force")
-            return {"units": len(self._result.units), "errors": errors}
-        self._rejected = []
-        self._result = result
-        self._adopt()
-        return {"units": len(result.units), "errors": []}
+            if errors != self._rejected:
+                for problem in result.errors:
+                    self._say("error", problem.text())
+                counted = _counted(len(errors))
+                self._say("error", f"nothing has changed ({counted} in the unit files): the last good definitions stay in force")
+            self._rejected, self.rejected_files = errors, tuple(result.files)
+            return None
+        if self._rejected:
+            self._say("info", "the errors in the unit files are mended")
+        self._rejected, self.rejected_files = [], ()
+        if self.rolled_back.substitute(result):
+            await to_thread(self.rolled_back.save)
+        return result
 
-    def _adopt(self) -> None:
-        assert self._shell is not None
-        units = units_of(self._result)
+    async def peek(self) -> tuple[LoadResult, list[Json]]:
+        """The set of the files as they are now, and its errors, for a look that changes nothing."""
+        from asyncio import to_thread
+
+        result = await to_thread(_load, self.mode)
+        if not result.errors:
+            self.rolled_back.substitute(result, forgets=False)
+        return result, [problem.json() for problem in result.errors]
+
+    def adopt(self, result: LoadResult) -> dict[str, Unit]:
+        """This is the set in force; its units, for the engine."""
+        if result is not self._result:
+            self._before, self._result = self._result, result
+        return self.with_instances(result)
+
+    def with_instances(self, result: LoadResult) -> dict[str, Unit]:
+        """The units of a set, and the instances that somebody asked for."""
+        units = units_of(result)
         for name in self._instances:
-            if name not in units and (unit := self._result.instantiate(name)) is not None:
+            if name not in units and (unit := result.instantiate(name)) is not None:
                 units[name] = unit
-        self._shell.take(UnitsLoaded(units))
-        self._shell.spawning.passing.settle_all()
+        return units
+
+    async def keep(self, result: LoadResult, is_whole: bool = True) -> None:
+        """Put the set into the store, once it is in force. Not `is_whole`: the files say something else, so a boot reads them again."""
+        from asyncio import to_thread
+
+        await to_thread(store.write, result, is_whole=is_whole)
+
+    # -- going back ------------------------------------------------------------------------------------------------
+
+    def way_back(self, name: str, good: Unit) -> dict[str, Unit | None]:
+        """What goes back with `name`: itself, or, where the set would not be valid so, all that changed since the set of before."""
+        from supervisor.config.consistency import check
+
+        units = {**self._result.units, name: good}
+        masked = frozenset(other for other, unit in units.items() if unit.is_masked)
+        errors, _ = check(units, masked, lambda unit, kind, other: (units[unit].fragment_path, 0, f"unit.{kind}"))
+        if not errors or self._before is None:
+            return {name: good}
+        old, new = self._before.units, self._result.units
+        return {name: good, **{other: old.get(other) for other in old.keys() | new.keys() if old.get(other) != new.get(other)}}
+
+    def go_back(self, units: dict[str, Unit | None], text: str) -> None:
+        """These definitions (None: no such unit) are in force again, and what the files say of them is remembered as failed."""
+        for name, good in units.items():
+            bad = self._result.units.get(name)
+            if good is not None and bad is not None:
+                self.rolled_back.add(good, bad, self._result, text)
+            if good is None:
+                self._result.units.pop(name, None)
+            else:
+                self._result.units[name] = good
 
     async def set_enabled(self, unit: str, state: str) -> None:
         """enable, disable, mask and unmask: on disk, then in force."""
@@ -152,6 +238,15 @@ class Definitions:
         if answer["errors"]:
             text = f"it is remembered, but not in force yet ({_counted(len(answer['errors']))} in the unit files)"
             raise Refusal("bad-setting", f"{text}; `supctl verify` shows them")
+
+
+def _load(mode: Mode) -> LoadResult:
+    """The stored set while it holds, else what the files say. Slow: for a thread."""
+    if (stored := store.read(mode)) is not None:
+        return stored
+    from supervisor.config.load import load  # the parsers, which a boot from the store did not need
+
+    return load(mode)
 
 
 def _counted(errors: int) -> str:

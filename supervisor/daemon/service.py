@@ -18,6 +18,7 @@ from supervisor.daemon.logfollow import LogFollowers
 from supervisor.daemon.options import Options
 from supervisor.daemon.probes import Probes
 from supervisor.daemon.reactor import LoopReactor
+from supervisor.daemon.reload import Reloader
 from supervisor.daemon.roles import Roles
 from supervisor.daemon.selfnotify import SelfNotify
 from supervisor.daemon.shell import Shell
@@ -70,7 +71,8 @@ async def _serve(
     exec_probes = ExecProbes(shell)
     shell.spawning.attach_probes(exec_probes)
     shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, shell.spawning.passing.ready_pipes))
-    world = World(shell, definitions, announcer, started_s, roles, trail)
+    reloader = Reloader(shell, definitions, announcer.say)
+    world = World(shell, definitions, announcer, started_s, roles, trail, reloader)
     reading: asyncio.Task[object] = loop.create_task(roles.start())
     # Not for ever: names are looked up in a user database that may hang, and its owner must reach supd even then.
     await asyncio.wait({reading}, timeout=ROLES_WAIT_S)
@@ -86,7 +88,9 @@ async def _serve(
     outside.say("READY=1", f"STATUS={len(shell.engine.core.specs)} units loaded")
     outside.keep_alive(loop)
     telling = loop.create_task(leaving.tell(shell, announcer))
+    reloader.start()
     status = await ended
+    reloader.close()
     outside.say("STOPPING=1")
     telling.cancel()
     await api.close()

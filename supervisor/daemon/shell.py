@@ -80,6 +80,8 @@ class Shell:
         self._probes: ProbeRunner | None = None
         self._early_probes: list[fx.StartProbe | fx.StopProbes] = []
         self.answers: dict[int, fx.Answer] = {}
+        self.roll_backs: list[fx.RollBack] = []  # asked for before anybody could answer
+        self.on_roll_back: Callable[[fx.RollBack], object] = self.roll_backs.append
         self.leave_status: int | None = None
         self.keeps_services = False  # supd leaves and what it started runs on
         self._events: deque[ev.Event] = deque()
@@ -100,6 +102,7 @@ class Shell:
             fx.Release: self.spawning.release,
             fx.FinishJob: self._tell_job,
             fx.Record: self._tell_record,
+            fx.RollBack: self._roll_back,
             fx.Leave: self._leave,
         }
 
@@ -230,6 +233,9 @@ class Shell:
 
     def _tell_record(self, effect: fx.Record) -> None:
         self.on_record(effect)
+
+    def _roll_back(self, effect: fx.RollBack) -> None:
+        self.on_roll_back(effect)
 
     def _keep_answer(self, effect: fx.Answer) -> None:
         self.answers[effect.request] = effect

@@ -17,6 +17,7 @@ from supervisor.daemon.api.stream import EventRing
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.proctable import usage_of
+from supervisor.daemon.reload import Reloader
 from supervisor.daemon.roles import Roles
 from supervisor.daemon.shell import Shell, now
 from supervisor.model import effects as fx
@@ -40,7 +41,14 @@ class World:
     """`Supervision`, for real."""
 
     def __init__(
-        self, shell: Shell, definitions: Definitions, announcer: Announcer, started_wall_s: float, roles: Roles, trail: Trail
+        self,
+        shell: Shell,
+        definitions: Definitions,
+        announcer: Announcer,
+        started_wall_s: float,
+        roles: Roles,
+        trail: Trail,
+        reloader: Reloader,
     ) -> None:
         self._shell = shell
         self._definitions = definitions
@@ -48,6 +56,7 @@ class World:
         self._started_wall_s = started_wall_s
         self._roles = roles
         self._trail = trail
+        self._reloader = reloader
         self._waiters: dict[int, list[asyncio.Future[Json]]] = {}
         self._finished: OrderedDict[int, Json] = OrderedDict()
         self.ring = EventRing(os.urandom(4).hex(), lambda: [self.brief(name) for name in self.names([], [])])
@@ -151,7 +160,7 @@ class World:
         }
 
     def _notes(self) -> list[str]:
-        notes = [*self._shell.pump.notes(), *self._trail.notes()]
+        notes = [*self._reloader.notes(), *self._shell.pump.notes(), *self._trail.notes()]
         if self._shell.intents.trouble:
             notes.append(self._shell.intents.trouble)
         strangers = self._shell.processes.unattributed()
@@ -258,6 +267,17 @@ class World:
 
     async def reload_units(self, by: str) -> Json:
         return await self._roles.reload(self._definitions)
+
+    async def plan(self, units: list[str]) -> Json:
+        return await self._reloader.plan(self._named(units))
+
+    async def apply(self, units: list[str], by: str) -> Json:
+        return await self._reloader.apply(self._named(units), by)
+
+    def _named(self, units: list[str]) -> tuple[str, ...]:
+        """The names as the files have them: a unit may be new, so that nobody knows it yet."""
+        aliases = self._shell.engine.core.aliases
+        return tuple(aliases.get(unit, unit) for unit in units)
 
     async def scale(self, template: str, instances: int, by: str) -> Json:
         before = self._definitions.instances_of(template)

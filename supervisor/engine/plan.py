@@ -135,7 +135,7 @@ def _wish(core: Core, name: str, new: Unit | None, scope: str) -> Change | None:
     may_start = scope != "load" and new.is_enabled and not new.is_unusable and not core.is_kept_down(name)
     if old is None:
         return Change("start" if may_start else "added")
-    if old is new and not state.needs_restart:
+    if not state.needs_restart and (old is new or old == new):
         return None
     if new.is_unusable:
         return _unusable(old, new, state, scope)

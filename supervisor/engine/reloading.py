@@ -173,7 +173,7 @@ def _go_back(core: Core, name: str, text: str) -> None:
     state.needs_restart = False
     state.rolled_back = text
     _lift_start_limit(core, name)
-    core.note(name, "rollback", text)
+    core.emit(Record(name, "rollback", text))
 
 
 def _lift_start_limit(core: Core, name: str) -> None:

@@ -75,6 +75,10 @@ DONE = js.record({"unit": js.STRING})
 SCALED = js.record({"started": js.STRINGS, "stopped": js.STRINGS, "jobs": js.array_of(_COUNT)})
 CONFIG_ERROR = js.record({"file": js.STRING, "message": js.STRING}, {"line": js.nullable(js.INTEGER), "key": js.STRING, "hint": js.STRING})
 RELOADED = js.record({"units": _COUNT, "errors": js.array_of(CONFIG_ERROR)})
+_CHANGE = js.record({"action": js.STRING, "changed": js.STRINGS})
+PLAN = js.record(
+    {"units": {"type": "object", "additionalProperties": _CHANGE}, "errors": js.array_of(CONFIG_ERROR)}, {"jobs": js.array_of(_COUNT)}
+)
 STATUS = js.record(
     {"version": js.STRING, "keeper_pid": _COUNT, "manager_pid": _COUNT, "started_time_s": js.NUMBER},
     {

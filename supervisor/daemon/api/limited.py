@@ -143,6 +143,15 @@ class Limited:
     async def reload_units(self, by: str) -> Json:
         return await self._world.reload_units(by)
 
+    async def plan(self, units: list[str]) -> Json:
+        whole = await self._world.plan(units)
+        if self._sees_all:
+            return whole
+        return {**whole, "units": {name: change for name, change in whole["units"].items() if self._sees(name)}, "errors": []}
+
+    async def apply(self, units: list[str], by: str) -> Json:
+        return await self._world.apply(units, by)
+
     async def shutdown(self, by: str, keeps_services: bool = False) -> None:
         await self._world.shutdown(by, keeps_services)
 

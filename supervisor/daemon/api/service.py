@@ -81,6 +81,15 @@ class Supervision(Protocol):
     async def reload_units(self, by: str) -> Json:
         """Read the unit files again (daemon-reload): {"units": n, "errors": [{file, line, key, message, hint}]}; errors change nothing."""
 
+    async def plan(self, units: list[str]) -> Json:
+        """What `apply` of these units (of all if none) would do.
+
+        {"units": {name: {"action", "changed": [key ...]}}, "errors": [...]}; unchanged units are left out. Changes nothing.
+        """
+
+    async def apply(self, units: list[str], by: str) -> Json:
+        """Read the unit files and do what `plan` says: its object, with "jobs": [ids]. Errors change nothing."""
+
     async def isolate(self, unit: str, by: str) -> int: ...
 
     async def reexec(self, by: str) -> None:

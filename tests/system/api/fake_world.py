@@ -170,6 +170,12 @@ class FakeWorld:
             raise Refusal("no-such-unit", f"there is no template {template!r}", template)
         return {"started": [f"worker@{n}" for n in range(1, instances + 1)], "stopped": [], "jobs": []}
 
+    async def plan(self, units: list[str]) -> Json:
+        return {"units": {"web": {"action": "restart", "changed": ["service.exec_start"]}}, "errors": []}
+
+    async def apply(self, units: list[str], by: str) -> Json:
+        return {**await self.plan(units), "jobs": []}
+
     async def reload_units(self, by: str) -> Json:
         error = {"file": "broken.toml", "line": 3, "key": "service.restart", "message": 'got "allways"', "hint": 'did you mean "always"?'}
         return {"units": len(self.units), "errors": [error]}

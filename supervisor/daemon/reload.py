@@ -1,0 +1,191 @@
+"""Hot reload: what becomes of changed unit files, from the watch to the engine's plan, and the way back (DESIGN, Hot reload).
+
+It reads (in threads) and asks; which unit is restarted is the engine's plan alone. Laws: one reload at a time; a set with errors changes
+nothing; the store on disk follows what is in force, never the other way round: a manager that dies on the way finds the change again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from supervisor.config.result import LoadResult
+from supervisor.daemon.api.service import Json, Refusal
+from supervisor.daemon.definitions import Definitions
+from supervisor.daemon.reactor import Handle
+from supervisor.daemon.shell import Shell
+from supervisor.daemon.vanished import Vanished
+from supervisor.daemon.watch import FileWatch, targets
+from supervisor.engine import plan as plans
+from supervisor.engine.reloading import scope_of
+from supervisor.model import effects as fx
+from supervisor.model import events as ev
+
+BY_FILES = "its unit file changed"
+
+
+class Reloader:
+    """Watches, plans, applies and goes back. Made once the loop runs."""
+
+    def __init__(self, shell: Shell, definitions: Definitions, say: Callable[[str, str], object]) -> None:
+        self._shell = shell
+        self._definitions = definitions
+        self._say = say
+        self._vanished = Vanished()
+        self._watch: FileWatch | None = None
+        self._again: Handle | None = None
+        self._is_waiting = False  # units are kept whose files are gone
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._trouble = ""
+
+    def start(self) -> None:
+        """Begin to watch, and answer roll-backs; what changed before is found by one look."""
+        self._vanished.remember(self._definitions.loaded)
+        early, self._shell.on_roll_back = self._shell.roll_backs, self._on_roll_back
+        for effect in early:
+            self._on_roll_back(effect)
+        try:
+            self._watch = FileWatch(self._shell.reactor, self._look_soon)
+        except OSError as error:
+            self._trouble = f"unit files are not watched ({error.strerror}): `supctl apply` reads them"
+            self._say("warning", self._trouble)
+            return
+        self._rearm()
+        self._look_soon()
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+        if self._again is not None:
+            self._again.cancel()
+
+    def notes(self) -> list[str]:
+        """Sentences a person should know."""
+        notes = [text for text in (self._trouble, self._vanished.text) if text] + self._definitions.rolled_back.notes()
+        if self._watch is not None and (missing := self._watch.missing):
+            notes.append(f"{missing[0]} cannot be watched: raise fs.inotify.max_user_watches, or use `supctl apply`")
+        return notes
+
+    # -- files changed ---------------------------------------------------------------------------------------------
+
+    def _look_soon(self) -> None:
+        self._run(self._look())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self) -> None:
+        """Something may have changed: read, judge what vanished, and do what the plan says."""
+        async with self._definitions.lock:
+            if self._is_waiting or await self._definitions.has_changed() or self._has_unapplied():
+                result = await self._definitions.read()
+                if result is not None:
+                    await self._take(result)
+        self._rearm()
+
+    def _has_unapplied(self) -> bool:
+        """Whether the files were read (`supctl reload-units`) before we were told of them."""
+        return any(state.needs_restart for state in self._shell.engine.core.states.values())
+
+    async def _take(self, result: LoadResult) -> None:
+        definitions = self._definitions
+        is_whole = await self._keep_vanished(result, ())
+        self._shell.take(ev.UnitsApplied(definitions.adopt(result), by=BY_FILES))
+        self._shell.spawning.passing.settle_all()
+        await definitions.keep(result, is_whole)
+
+    async def _keep_vanished(self, result: LoadResult, chosen: tuple[str, ...]) -> bool:
+        """Leave units in the set whose file's absence is not believed (yet), and see that it is looked at again. Whether there are none."""
+        loaded, said = self._definitions.loaded, self._vanished.text
+        verdict = await asyncio.to_thread(self._vanished.judge, loaded, result, time.monotonic())
+        if verdict.text and verdict.text != said:
+            self._say("warning", verdict.text)
+        kept = [name for name in verdict.kept if name not in chosen]
+        for name in kept:
+            result.units[name] = loaded.units[name]
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        self._is_waiting = bool(kept)
+        if verdict.again_in_s is not None:
+            self._again = self._shell.reactor.call_later_us(int(verdict.again_in_s * 1_000_000) + 1000, self._look_soon)
+        self._vanished.remember(result)
+        return not kept
+
+    def _rearm(self) -> None:
+        """Watch what the set in force, or one that was refused, is made of; look again for what happened in between."""
+        if self._watch is None:
+            return
+        directories = self._definitions.mode.unit_directories
+        files = [*self._definitions.loaded.files, *self._definitions.rejected_files]
+        if self._watch.watch(targets(directories, files)):
+            self._look_soon()
+
+    # -- a person asks ---------------------------------------------------------------------------------------------
+
+    async def plan(self, chosen: tuple[str, ...]) -> Json:
+        """What `apply` would do: {"units": {name: {"action", "changed"}}, "errors": [...]}. Nothing is changed by asking."""
+        result, errors = await self._definitions.peek()
+        if errors:
+            return {"units": {}, "errors": errors}
+        event = ev.UnitsApplied(self._definitions.with_instances(result), is_asked=True, chosen=chosen)
+        return {"units": _json(plans.make(self._shell.engine.core, event.units, scope_of(event))), "errors": []}
+
+    async def apply(self, chosen: tuple[str, ...], by: str) -> Json:
+        """Read the files and do what `plan` says; {"units", "errors", "jobs"}. What is gone is believed; a named unit is tried again."""
+        definitions = self._definitions
+        async with definitions.lock:
+            definitions.rolled_back.lift(chosen)
+            result = await definitions.read()
+            if result is None:
+                return {"units": {}, "errors": definitions.errors(), "jobs": []}
+            if not chosen:
+                self._vanished.believe_all()
+                self._is_waiting = False
+                self._vanished.remember(result)
+            is_whole = await self._keep_vanished(result, chosen) if chosen else True
+            answer = self._carry_out(ev.UnitsApplied(definitions.adopt(result), by=by, is_asked=True, chosen=chosen))
+            await definitions.keep(result, is_whole)
+        self._rearm()
+        return answer
+
+    def _carry_out(self, event: ev.UnitsApplied) -> Json:
+        core = self._shell.engine.core
+        if core.leaving is not None:
+            raise Refusal("shutting-down", "cannot apply: supd is shutting down")
+        plan = plans.make(core, event.units, scope_of(event))
+        self._shell.request(lambda number: replace(event, request=number))
+        self._shell.spawning.passing.settle_all()
+        jobs = [job.id for name, change in plan.items() if change.action in plans.JOB_OF and (job := core.job_of(name)) is not None]
+        return {"units": _json(plan), "errors": [], "jobs": sorted(jobs)}
+
+    # -- the way back ----------------------------------------------------------------------------------------------
+
+    def _on_roll_back(self, effect: fx.RollBack) -> None:
+        self._run(self._roll_back(effect))
+
+    async def _roll_back(self, effect: fx.RollBack) -> None:
+        """Take the good definition again, in a set that is checked again; where that is not valid, the whole set of before."""
+        definitions = self._definitions
+        async with definitions.lock:
+            name = effect.unit
+            goes_back = await asyncio.to_thread(definitions.way_back, name, effect.good)
+            text = (
+                f"its definition of before is in force: the new one did not come up ({effect.text}) "
+                f"and is not tried again until its file changes, or by `supctl apply {name}`"
+            )
+            if len(goes_back) > 1:
+                text += f"; without it the set is not valid, so {len(goes_back) - 1} more went back with it"
+            definitions.go_back(goes_back, text)
+            await asyncio.to_thread(definitions.rolled_back.save)
+            self._shell.take(ev.UnitsApplied(definitions.adopt(definitions.loaded), by="roll-back", rolled_back=((name, text),)))
+            await definitions.keep(definitions.loaded, is_whole=False)
+
+
+def _json(plan: plans.Plan) -> Json:
+    return {name: {"action": change.action, "changed": list(change.changed)} for name, change in plan.items()}
+
+

@@ -1,0 +1,100 @@
+"""Definitions that did not come up: kept out of force until a file of theirs changes, also over a restart of supd.
+
+One small file in the state directory, replaced as a whole. An entry holds the definition that runs, the one that failed, and the stamps of
+the failed one's files. It decides nothing about units; a damaged file only forgets what it kept.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.config.result import LoadResult
+from supervisor.model.codec import decode_unit, encode_unit
+from supervisor.model.specification import Unit
+
+FILE_NAME = "rolled-back.json"
+Stamps = dict[str, list[int] | None]
+
+
+@dataclass(slots=True)
+class Entry:
+    good: Unit
+    bad: Unit
+    stamps: Stamps
+    text: str
+
+
+class RolledBack:
+    """What was rolled back, by unit."""
+
+    def __init__(self, state_directory: str) -> None:
+        self._path = os.path.join(state_directory, FILE_NAME)
+        self.entries: dict[str, Entry] = self._read()
+        self.trouble = ""
+
+    def _read(self) -> dict[str, Entry]:
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                if os.fstat(file.fileno()).st_uid != os.geteuid():
+                    return {}
+                content = json.load(file)
+            return {
+                str(name): Entry(decode_unit(one["good"]), decode_unit(one["bad"]), dict(one["stamps"]), str(one["text"]))
+                for name, one in content.items()
+            }
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}
+
+    def add(self, good: Unit, bad: Unit, result: LoadResult, text: str) -> None:
+        """Remember that `bad`, read from the files of `result`, failed and `good` is in force."""
+        self.entries[bad.id] = Entry(good, bad, _stamps(bad, result), text)
+
+    def lift(self, names: tuple[str, ...]) -> bool:
+        """A person wants these tried again; whether any was kept out. `substitute` then brings the file's definition back."""
+        lifted = [name for name in names if name in self.entries]
+        for name in lifted:
+            self.entries[name].stamps = {}
+        return bool(lifted)
+
+    def substitute(self, result: LoadResult, *, forgets: bool = True) -> bool:
+        """Put the good definition in the place of each failed one whose files are as they were; forget the others. Whether any was."""
+        has_forgotten = False
+        for name, entry in list(self.entries.items()):
+            unit = result.units.get(name)
+            if unit is not None and unit in (entry.bad, entry.good) and entry.stamps and entry.stamps == _stamps(entry.bad, result):
+                result.units[name] = entry.good
+                continue
+            if unit == entry.good and not entry.stamps:
+                result.units[name] = entry.bad  # the set came from the store, where the good one stands
+            if forgets:
+                del self.entries[name]
+                has_forgotten = True
+        return has_forgotten
+
+    def save(self) -> None:
+        """On disk when this returns. A disk that is full is said in `trouble`: then a restart of supd tries the failed definition again."""
+        content: dict[str, Any] = {
+            name: {"good": encode_unit(one.good), "bad": encode_unit(one.bad), "stamps": one.stamps, "text": one.text}
+            for name, one in self.entries.items()
+        }
+        new = f"{self._path}.new"
+        try:
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(new, self._path)
+            self.trouble = ""
+        except OSError as error:
+            self.trouble = f"cannot write {self._path}: {error.strerror}; what was rolled back is tried again when supd is started again"
+
+    def notes(self) -> list[str]:
+        """Sentences a person should know."""
+        return [f"{name}: {entry.text}" for name, entry in sorted(self.entries.items())] + ([self.trouble] if self.trouble else [])
+
+
+def _stamps(unit: Unit, result: LoadResult) -> Stamps:
+    paths = (unit.fragment_path, *unit.drop_in_paths)
+    return {path: list(stamp) if (stamp := result.files.get(path)) is not None else None for path in paths}

@@ -1,0 +1,197 @@
+"""Says when unit files may have changed: watchdog's inotify on directories, filtered by name, gathered for a moment, handed to the loop.
+
+Watched are the unit directories, their parents (a directory that is made again would go silent for ever), drop-in directories, and the
+directories of whatever symbolic links and includes lead to. Acted on are close-after-write, move, create and delete; a new regular file
+counts when it is closed. It reads no unit file and decides nothing: whoever is told looks himself. While nothing happens, nothing wakes.
+
+It is imported after the boot: watchdog is not needed before the first service runs. Its reading thread only sets a flag and an eventfd.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable
+
+from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
+
+from supervisor.daemon.reactor import Handle, Reactor
+
+GATHER_US = 60_000  # an editor's or a checkout's files come in a burst
+GATHER_MAX_US = 1_000_000  # a burst without an end is looked at in between
+SUFFIX = ".toml"
+LINKS_MAX = 40  # the kernel's own limit (path_resolution(7))
+
+_C = InotifyConstants
+MASK = Mask(_C.IN_CLOSE_WRITE | _C.IN_MOVED_FROM | _C.IN_MOVED_TO | _C.IN_CREATE | _C.IN_DELETE | _C.IN_DELETE_SELF | _C.IN_MOVE_SELF
+            | _C.IN_ONLYDIR)  # fmt: skip
+_ID = CallbackId(1)
+
+Names = set[str] | None  # None: every unit file, drop-in and drop-in directory; else these entries alone
+
+
+def targets(unit_directories: Iterable[str], files: Iterable[str]) -> dict[str, Names]:
+    """The directories to watch, each with the entries that matter. `files` are all paths that took part in the last set."""
+    found: dict[str, Names] = {}
+    known = set(unit_directories)
+    for directory in known:
+        _add_whole(found, directory)
+    for path in files:
+        if path in known:
+            continue
+        if path.endswith(".d") and os.path.isdir(path):
+            _add_whole(found, path)
+        elif os.path.dirname(path) not in known:
+            _add(found, path)
+        for target in _link_targets(path):
+            _add(found, target)
+    return found
+
+
+def _add_whole(found: dict[str, Names], directory: str) -> None:
+    found[directory] = None
+    _add(found, directory)
+    for target in _link_targets(directory):
+        _add(found, target)
+
+
+def _add(found: dict[str, Names], path: str) -> None:
+    """Watch for `path` to come and go: in its directory, or in the nearest one that exists for the next step towards it."""
+    parent, name = os.path.split(path)
+    while name:
+        names = found.setdefault(parent, set())
+        if names is not None:
+            names.add(name)
+        if os.path.isdir(parent):
+            return
+        parent, name = os.path.split(parent)
+
+
+def _link_targets(path: str) -> list[str]:
+    """Every place that a symbolic link leads over."""
+    found: list[str] = []
+    for _ in range(LINKS_MAX):
+        try:
+            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        except OSError:
+            break
+        found.append(path)
+    return found
+
+
+class FileWatch:
+    """`on_change` is called on the loop's thread once the files have been quiet for a moment. Create and close on that thread."""
+
+    def __init__(self, reactor: Reactor, on_change: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._on_change = on_change
+        self._wanted: dict[str, Names] = {}
+        self._watched: dict[str, WatchDescriptor] = {}
+        self._paths: dict[int, set[str]] = {}
+        self._is_stale = False  # a watched directory went: the watches are to be set anew
+        self._timer: Handle | None = None
+        self._since_us = 0
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        reactor.add_reader(self._wake_fd, self._on_wake)
+        self._inotify = InotifyFD()
+        self._inotify.name = "watch"
+        self._inotify.daemon = True
+        self._inotify.start()
+
+    def watch(self, wanted: dict[str, Names]) -> bool:
+        """Watch these directories from now on; whether any is newly watched, so that a look is due for what happened before."""
+        before = {} if self._is_stale else self._watched
+        self._is_stale = False
+        self._wanted = wanted
+        watched: dict[str, WatchDescriptor] = {}
+        paths: dict[int, set[str]] = {}
+        for path in wanted:
+            try:
+                descriptor = self._inotify.add_callback(os.fsencode(path), MASK, self, _ID)
+            except OSError:
+                continue  # it is not there (its parent tells when it comes), or the machine's watches are used up
+            watched[path] = descriptor
+            paths.setdefault(descriptor, set()).add(path)
+        self._paths = paths
+        gone = set(self._watched.values()) - set(watched.values())
+        self._watched = watched
+        self._inotify.remove_callbacks([(descriptor, _ID) for descriptor in gone])
+        return any(before.get(path) != descriptor for path, descriptor in watched.items())
+
+    @property
+    def missing(self) -> list[str]:
+        """Directories that are there and cannot be watched: the machine's inotify watches are used up."""
+        return sorted(path for path in self._wanted if path not in self._watched and os.path.isdir(path))
+
+    def close(self) -> None:
+        self._inotify.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._reactor.remove_reader(self._wake_fd)
+
+    # -- watchdog's thread -----------------------------------------------------------------------------------------
+
+    def on_event(self, event: InotifyEvent) -> None:
+        """An entry changed, or a watched directory itself."""
+        if event.mask & (_C.IN_DELETE_SELF | _C.IN_MOVE_SELF):
+            self._is_stale = True
+            self._wake()
+            return
+        name = os.fsdecode(event.name) if event.name else ""
+        for path in self._paths.get(event.wd, ()):
+            if self._matters(path, name, event):
+                self._is_stale = self._is_stale or bool(event.mask & _C.IN_ISDIR)
+                self._wake()
+                return
+
+    def _matters(self, directory: str, name: str, event: InotifyEvent) -> bool:
+        names = self._wanted.get(directory, set())
+        if names is None:
+            if name.startswith(".") or not (name.endswith(SUFFIX) or (name.endswith(".d") and event.mask & _C.IN_ISDIR)):
+                return False
+        elif name not in names:
+            return False
+        if event.mask & _C.IN_CREATE and not event.mask & _C.IN_ISDIR:
+            return _is_complete(os.path.join(directory, name))
+        return True
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        self._is_stale = True
+        self._wake()
+
+    def on_queue_overflow(self) -> None:
+        """Events were lost: everything is to be looked at, and every directory to be watched anew."""
+        self._is_stale = True
+        self._wake()
+
+    def _wake(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
+
+    # -- the loop's thread -----------------------------------------------------------------------------------------
+
+    def _on_wake(self) -> None:
+        import time
+
+        try:
+            os.eventfd_read(self._wake_fd)
+        except BlockingIOError:
+            return  # another call has emptied it
+        now_us = time.monotonic_ns() // 1000
+        if self._timer is None:
+            self._since_us = now_us
+        elif now_us - self._since_us < GATHER_MAX_US:
+            self._timer.cancel()
+        else:
+            return
+        self._timer = self._reactor.call_later_us(GATHER_US, self._on_quiet)
+
+    def _on_quiet(self) -> None:
+        self._timer = None
+        self._on_change()
+
+
+def _is_complete(path: str) -> bool:
+    """Whether an entry that was just created is whole: a link, or another name of a file. A regular file is told of when it is closed."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return True  # gone again: a look does no harm
+    return not stat.S_ISREG(info.st_mode) or info.st_nlink > 1
