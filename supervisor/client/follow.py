@@ -7,7 +7,7 @@ name, is gone over to only after the held one has been read to its end. Two read
 
 import os
 
-from supervisor.client.logfile import segment_name, segments, tail_offset
+from supervisor.client.logfile import open_segment, segment_name, segments, tail_offset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class LocalTail:
         numbers = segments(self.directory)
         is_anew = self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink == 0 and max(numbers, default=0) < self._sequence
         for sequence in numbers:
-            if sequence < self._sequence and not is_anew:
+            if (sequence < self._sequence and not is_anew) or (sequence == self._sequence and self._is_packed(sequence)):
                 continue
             descriptor = self._open(sequence)
             if descriptor < 0:
@@ -81,11 +81,15 @@ class LocalTail:
             os.close(descriptor)
         return None
 
+    def _is_packed(self, sequence: int) -> bool:
+        """Whether the segment we hold was compressed since: the same text under another name."""
+        return self._descriptor >= 0 and not os.path.lexists(os.path.join(self.directory, segment_name(sequence)))
+
     def _open(self, sequence: int) -> int:
         try:
-            return os.open(os.path.join(self.directory, segment_name(sequence)), os.O_RDONLY | os.O_CLOEXEC)
+            return open_segment(self.directory, sequence)
         except OSError:
-            return -1  # removed or compressed since it was listed
+            return -1  # removed since it was listed
 
     def _hold(self, sequence: int, descriptor: int, position: int) -> None:
         self.close()

@@ -1,7 +1,9 @@
 """The segments of one unit's log, read from their end.
 
 A unit's log is a directory of segments `<seq>.log`, the sequence number in eight digits or more, and a symlink `current` to
-the newest. This module finds the segments and the last lines in them; it never writes, and never trusts the contents: a line
+the newest. An old one may be compressed (`<seq>.log.gz`); it is opened as if it were not.
+
+This module finds the segments and the last lines in them; it never writes, and never trusts the contents: a line
 for a person is decoded with replacement and neutralised.
 """
 
@@ -10,6 +12,7 @@ import os
 from supervisor.client.terminal import neutralise
 
 CURRENT = "current"
+COMPRESSED_SUFFIX = ".gz"
 _SUFFIX = ".log"
 _CHUNK_BYTES = 16 * 1024
 # A person asked for lines, not for a gigabyte without a newline: what is read backwards ends here.
@@ -21,13 +24,45 @@ def segment_name(sequence: int) -> str:
 
 
 def segments(directory: str) -> list[int]:
-    """The sequence numbers of the segments in `directory`, oldest first; empty while the unit has written nothing."""
+    """The sequence numbers of the segments in `directory`, plain or compressed, oldest first; empty while the unit has written nothing."""
     try:
         names = os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    found = [int(stem) for name in names if name.endswith(_SUFFIX) and (stem := name[: -len(_SUFFIX)]).isascii() and stem.isdigit()]
+    plain = [name.removesuffix(COMPRESSED_SUFFIX) for name in names]
+    found = {int(stem) for name in plain if name.endswith(_SUFFIX) and (stem := name[: -len(_SUFFIX)]).isascii() and stem.isdigit()}
     return sorted(found)
+
+
+def open_segment(directory: str, sequence: int) -> int:
+    """A descriptor of the segment's text, to be read at any place; a compressed one is unpacked into a file without a name.
+
+    Raises OSError: FileNotFoundError when it was removed since it was listed.
+    """
+    path = os.path.join(directory, segment_name(sequence))
+    # Nobody who can write there may make a reader wait (a FIFO), or lead him elsewhere (a symlink).
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        compressed = os.open(path + COMPRESSED_SUFFIX, flags)
+    return _unpacked(compressed)
+
+
+def _unpacked(compressed: int) -> int:
+    import gzip
+    from tempfile import TemporaryFile
+    from zlib import error as ZlibError
+
+    with open(compressed, "rb") as raw, gzip.GzipFile(fileobj=raw) as source, TemporaryFile(buffering=0) as target:
+        try:
+            while piece := source.read(1 << 20):
+                target.write(piece)
+        except (EOFError, gzip.BadGzipFile, ZlibError):
+            pass  # damaged: what could be read is shown
+        os.utime(target.fileno(), ns=(0, os.fstat(raw.fileno()).st_mtime_ns))
+        target.seek(0)
+        return os.dup(target.fileno())
 
 
 def tail_offset(descriptor: int, count: int, limit_bytes: int = TAIL_LIMIT_BYTES) -> tuple[int, int]:
@@ -67,8 +102,8 @@ def last_lines_raw(directory: str, count: int, limit_bytes: int = TAIL_LIMIT_BYT
         if wanted <= 0 or limit_bytes <= 0:
             break
         try:
-            descriptor = os.open(os.path.join(directory, segment_name(sequence)), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+            descriptor = open_segment(directory, sequence)
+        except OSError:
             continue  # removed since the directory was read
         try:
             offset, found = tail_offset(descriptor, wanted, limit_bytes)

@@ -15,14 +15,20 @@ from supervisor.config.kinds import Context
 from supervisor.config.mode import Mode
 from supervisor.config.probes import read_probes
 from supervisor.config.problems import Mistake, Problem
-from supervisor.config.schema import UNIT_TABLE, Table, TargetTable, keys_of
+from supervisor.config.schema import UNIT_TABLE, LogTable, Table, TargetTable, keys_of
 from supervisor.config.schema_process import DIRECTORY_BASES, SERVICE_TABLE, TASK_TABLE
 from supervisor.config.sources import MAIN_TABLES, Path, Source
 from supervisor.config.specifiers import Specifiers
 from supervisor.model import names
-from supervisor.model.specification import Condition, Dependencies, Directory, Execution, Limit, Probe, Service, Unit
+from supervisor.model.specification import Condition, Dependencies, Directory, Execution, Limit, Log, Probe, Service, Unit
 
-_MODELS: dict[str, type[Table]] = {"unit": UNIT_TABLE, "service": SERVICE_TABLE, "task": TASK_TABLE, "target": TargetTable}
+_MODELS: dict[str, type[Table]] = {
+    "unit": UNIT_TABLE,
+    "service": SERVICE_TABLE,
+    "task": TASK_TABLE,
+    "target": TargetTable,
+    "log": LogTable,
+}
 _LATER_TABLES = ("flow", "timer", "path", "socket", "message")
 _EMPTY_MEANS_EMPTY = frozenset({"capability_bounding_set"})  # for every other key an empty list means: as if never written
 _FIELDS = {table: {info.name: info.field for info in keys_of(table, model) if info.field} for table, model in _MODELS.items()}
@@ -69,9 +75,6 @@ class _Decoder:
         for table, value in self.source.table.items():
             if table in _LATER_TABLES:
                 self.wrong((table,), f"[{table}] is not supported yet")
-            elif table == "log" and isinstance(value, dict):
-                for key in value:
-                    self.wrong(("log", key), *hints.unknown_key("log", key))
             elif table not in _MODELS:
                 self.wrong((table,), *hints.unknown_table(table, value))
             elif not isinstance(value, dict):
@@ -86,7 +89,7 @@ class _Decoder:
         decoded.facts = self.context.specifiers.facts_used
         if decoded.instances is not None and not names.split(self.source.name).instance:
             self.wrong(("unit", "instances"), "only a template has instances", f"a template's file is named {self.source.name}@.toml")
-        unit = self.unit(main, unit_keys, given.get(main, {})) if main in given else None
+        unit = self.unit(main, given) if main in given else None
         if not self.problems:
             decoded.unit = unit
         return decoded
@@ -131,7 +134,8 @@ class _Decoder:
         if self.bad.isdisjoint(involved.split()):
             self.wrong(path, message, hint)
 
-    def unit(self, main: str, unit_keys: dict[str, Any], main_keys: dict[str, Any]) -> Unit:
+    def unit(self, main: str, given: dict[str, dict[str, Any]]) -> Unit:
+        unit_keys, main_keys = given.get("unit", {}), given[main]
         named = {field: unit_keys[key] for key, field in _FIELDS["unit"].items() if key in unit_keys}
         named.setdefault("on_change", self.mode.on_change)
         service, execution = None, None
@@ -157,6 +161,7 @@ class _Decoder:
             asserts=self.conditions("assert_", unit_keys),
             service=service,
             execution=execution,
+            log=Log(**{field: value for key, value in given.get("log", {}).items() if (field := _FIELDS["log"].get(key))}),
             **named,
         )
 

@@ -45,9 +45,7 @@ def _directives() -> dict[str, list[KeyInfo]]:
 
 
 def unknown_key(table: str, key: str) -> tuple[str, str]:
-    """(message, hint) for a key that `table` does not have; ("not supported yet", "") for one of [log], which has no effect yet."""
-    if key in _KEYS.get(table, {}):
-        return "not supported yet", ""
+    """(message, hint) for a key that `table` does not have."""
     message = f"unknown key in [{table}]"
     same = _directives().get(key.lower().removesuffix("="), [])
     here = [info for info in same if info.table == table]

@@ -278,6 +278,23 @@ def integer(minimum: int, maximum: int, name: str = "") -> Kind:
     return Kind(name or f"number from {minimum} to {maximum}", read, {"type": "integer", "minimum": minimum, "maximum": maximum})
 
 
+def size(minimum_bytes: int) -> Kind:
+    """Bytes, or a size such as "10M", of at least `minimum_bytes`."""
+
+    def read(value: object, context: Context, key: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise expected(quantities.SIZE_SYNTAX, value)
+        try:
+            size_bytes = quantities.parse_size(value) if isinstance(value, str) else value
+        except QuantityError as error:
+            raise Mistake(str(error)) from None
+        if not minimum_bytes <= size_bytes < 2**63:
+            raise expected(f"a size from {quantities.format_size(minimum_bytes)} to 8E", value)
+        return size_bytes
+
+    return Kind("size", read, {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": minimum_bytes}]})
+
+
 def share() -> Kind:
     """A number from 0 to 1, or a percentage."""
 

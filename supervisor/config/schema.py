@@ -11,7 +11,21 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from supervisor.config.exec_kinds import CONDITION
-from supervisor.config.kinds import BOOLEAN, LATER, TEXT, TEXTS, TIME_SPAN, UNIT_NAMES, Context, Kind, expected, integer, one_of
+from supervisor.config.kinds import (
+    BOOLEAN,
+    LATER,
+    TEXT,
+    TEXTS,
+    TIME_SPAN,
+    TIME_SPAN_0_IS_NEVER,
+    UNIT_NAMES,
+    Context,
+    Kind,
+    expected,
+    integer,
+    one_of,
+    size,
+)
 from supervisor.config.problems import Mistake
 from supervisor.model import names
 from supervisor.model.conditions import KINDS
@@ -78,6 +92,8 @@ _ACTION = one_of("none", "exit", "exit-force", later=("reboot", "reboot-force", 
 _JOB_MODE = one_of("fail", "replace", "replace-irreversibly", "isolate", "flush", "ignore-dependencies", "ignore-requirements")
 _BURST = integer(0, 2**31 - 1, "number")
 _STATUS = integer(0, 255)
+BYTES = size(0)
+SEGMENT_SIZE = size(4096)
 
 
 class _UnitTable(Table):
@@ -171,12 +187,16 @@ class TargetTable(Table):
 class LogTable(Table):
     """[log]: how output is kept."""
 
-    max_size: Annotated[None, LATER] = later("", "A segment of the log is closed at this size.")
-    max_age_sec: Annotated[None, LATER] = later("", "A segment of the log is closed at this age.")
-    keep: Annotated[None, LATER] = later("", "So many segments are kept.")
-    compress: Annotated[None, LATER] = later("", "Whether closed segments are compressed.")
-    rate_limit_interval_sec: Annotated[None, LATER] = later("LogRateLimitIntervalSec", "The time in which bytes are counted.")
-    rate_limit_bytes: Annotated[None, LATER] = later("", "So many bytes are allowed in that time.")
+    max_size: Annotated[int, SEGMENT_SIZE] = key("128M", "", "A segment of the log is closed at this size.", "max_size_bytes")
+    max_age_sec: Annotated[int | None, TIME_SPAN_0_IS_NEVER] = key(
+        "infinity", "", "A segment of the log is closed at this age.", "max_age_us"
+    )
+    keep: Annotated[int, integer(1, 100_000, "number")] = key(16, "", "So many segments are kept.", "keep")
+    compress: Annotated[bool, BOOLEAN] = key(False, "", "Whether closed segments are compressed.", "compress")
+    rate_limit_interval_sec: Annotated[int | None, TIME_SPAN] = key(
+        "30s", "LogRateLimitIntervalSec", "The time in which bytes are counted.", "rate_limit_interval_us"
+    )
+    rate_limit_bytes: Annotated[int, BYTES] = key(0, "", "So many bytes are kept in that time; 0 is no limit.", "rate_limit_bytes")
     forward: Annotated[None, LATER] = later("", "Where output goes besides.")
 
 

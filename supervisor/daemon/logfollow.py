@@ -12,7 +12,7 @@ more of a line than `_LINE_MAX_BYTES`.
 import os
 from collections.abc import Callable
 
-from supervisor.client.logfile import segment_name, segments, text_lines
+from supervisor.client.logfile import open_segment, segments, text_lines
 from supervisor.daemon.logs import LogPump
 from supervisor.daemon.reactor import Reactor
 
@@ -56,8 +56,8 @@ class Follower:
 
     def _read_segment(self) -> bytes:
         try:
-            fd = os.open(os.path.join(self._directory, segment_name(self._sequence)), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+            fd = open_segment(self._directory, self._sequence)
+        except OSError:
             return b""
         try:
             if os.fstat(fd).st_size < self._offset:

@@ -18,7 +18,10 @@ import time
 from collections.abc import Callable
 
 from supervisor.client.logfile import last_lines
-from supervisor.daemon.logstream import PIPE_BYTES, LogStream
+from supervisor.client.logindex import run_bytes
+from supervisor.daemon.logkeeping import LogKeeping
+from supervisor.daemon.logstream import DEFAULTS, PIPE_BYTES, LogStream
+from supervisor.model.specification import Log
 
 _SHARE_BYTES = 1 << 20  # of one unit in one round
 _REST_MIN_MS = 10
@@ -52,6 +55,8 @@ class LogPump:
 
     def __init__(self, log_directory: str) -> None:
         self._log_directory = log_directory
+        self._keeping = LogKeeping(log_directory)
+        self._settings: dict[str, Log] = {}
         self.on_grown: OnGrown | None = None
         self._paces: dict[str, _Pace] = {}
         self._by_fd: dict[int, _Pace] = {}
@@ -79,6 +84,19 @@ class LogPump:
         self._add(unit, fd)
         return fd
 
+    def configure(self, unit: str, log: Log) -> None:
+        """The unit's [log], from now on."""
+        self._settings[unit] = log
+        if (pace := self._paces.get(unit)) is not None:
+            pace.stream.log = log
+
+    def begin_run(self, unit: str, invocation_id: str) -> None:
+        """What the unit writes from here on belongs to this run, in the index."""
+        pace = self._paces.get(unit)
+        if pace is not None:
+            self._drain_now(pace.stream)
+            pace.stream.begin_run(run_bytes(invocation_id))
+
     def has_pipe(self, unit: str) -> bool:
         return unit in self._paces
 
@@ -93,7 +111,9 @@ class LogPump:
         self._add(unit, fd)
 
     def _add(self, unit: str, fd: int) -> None:
-        pace = _Pace(LogStream(unit, fd, self.directory_of(unit)))
+        directory = self.directory_of(unit)
+        stream = LogStream(unit, fd, directory, self._settings.get(unit, DEFAULTS), lambda: self._keeping.closed(directory, stream.log))
+        pace = _Pace(stream)
         self._paces[unit] = pace
         self._by_fd[fd] = pace
         # One shot: after each report the stream rests, and is asked for again when it has rested.
@@ -157,7 +177,7 @@ class LogPump:
                 found.append(f"{stream.trouble}; {stream.lost_bytes} bytes were dropped so that the unit need not wait.")
             if not stream.is_spliced:
                 found.append(f"The log of {stream.unit} is copied, not spliced: its file system refuses splice(2), a kill may lose a line.")
-        return found
+        return [*found, self._keeping.trouble] if self._keeping.trouble else found
 
     def _drain_now(self, stream: LogStream) -> None:
         # As much as there is now, and no more: a grandchild that never stops writing must not hold the manager.
@@ -183,6 +203,7 @@ class LogPump:
             self._join = None
         for unit in list(self._paces):
             self.close_pipe(unit)
+        self._keeping.stop()
         self._epoll.close()
         os.close(self._stop_fd)
 

@@ -64,7 +64,9 @@ class Spawning:
             if unit.service.notify_access != "none" and shell.notify is not None:
                 shell.notify.open(unit.id)
             if unit.execution.standard_output == "log" or unit.execution.standard_error == "log":
+                shell.pump.configure(unit.id, unit.log)
                 shell.pump.open_pipe(unit.id)
+                shell.pump.begin_run(unit.id, effect.invocation_id)
                 if effect.phase == Phase.START and any(probe.kind == "log" for probe in unit.service.probes):
                     self._mark(unit.id)
         except OSError as error:

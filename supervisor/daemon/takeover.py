@@ -28,6 +28,10 @@ def take_over(shell: Shell) -> None:
         state = shell.engine.core.states.get(entry["unit"])
         invocation_id = state.invocation_id if state is not None else ""
         shell.spawning.runs[run] = RunBook(entry["unit"], invocation_id, entry.get("pid") or 0)
+        if (spec := shell.engine.core.specs.get(entry["unit"])) is not None:
+            shell.pump.configure(entry["unit"], spec.log)
+        if invocation_id:
+            shell.pump.begin_run(entry["unit"], invocation_id)
         if entry.get("pid") and not any(report[0] == "exited" for report in entry["reports"]):
             by_unit.setdefault(entry["unit"], []).append((run, entry["pid"], entry["start_time_ticks"], invocation_id))
     for unit, runs in by_unit.items():

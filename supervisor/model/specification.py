@@ -197,6 +197,18 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """[log]: how a unit's output is kept. A rate limit without bytes or without an interval is none."""
+
+    max_size_bytes: int = 128 << 20  # a segment is closed at this size
+    max_age_us: int | None = None  # and at this age
+    keep: int = 16  # segments, the one that is written among them
+    compress: bool = False
+    rate_limit_interval_us: int | None = 30 * SECOND_US
+    rate_limit_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One unit, whole. `service` and `execution` are None for a target."""
 
@@ -230,6 +242,7 @@ class Unit:
     on_change: str = "ignore"  # restart, reload, ignore
     service: Service | None = None
     execution: Execution | None = None
+    log: Log = Log()
     is_masked: bool = False
     load_error: str = ""  # not empty: the unit exists but cannot be used ("bad-setting")
 

@@ -9,14 +9,15 @@ from supervisor.config import mode
 from supervisor.config.differences import DIFFERENCES
 from supervisor.config.hints import all_keys
 from supervisor.config.kinds import Context
-from supervisor.config.schema import UNIT_TABLE, KeyInfo, Table
+from supervisor.config.schema import UNIT_TABLE, KeyInfo, LogTable, Table
 from supervisor.config.schema_process import SERVICE_TABLE, TASK_TABLE, ProbeTable
 from supervisor.config.specifiers import Specifiers
-from supervisor.model.specification import Execution, Probe, Service, Unit
+from supervisor.model.specification import Execution, Log, Probe, Service, Unit
 from tests.config import projects
 
-MODELS: dict[str, type[Table]] = {"unit": UNIT_TABLE, "service": SERVICE_TABLE, "task": TASK_TABLE, "service.ready": ProbeTable}
-DEFAULTS = {one.name: one.default for kind in (Unit, Service, Execution, Probe) for one in fields(kind)}
+MODELS: dict[str, type[Table]] = {"unit": UNIT_TABLE, "service": SERVICE_TABLE, "task": TASK_TABLE, "log": LogTable}
+MODELS["service.ready"] = ProbeTable
+DEFAULTS = {one.name: one.default for kind in (Unit, Service, Execution, Probe, Log) for one in fields(kind)}
 FIELDS = [info for info in all_keys() if info.table in MODELS and info.field and info.default is not None]
 
 
