@@ -49,7 +49,7 @@ def test_without_a_file_there_are_no_roles_and_no_problems(tmp_path: Path) -> No
 UNREADABLE = {
     "a directory": (lambda path: path.mkdir(), "it is not a regular file"),
     "a dangling link": (lambda path: path.symlink_to("nowhere"), "cannot read the file: No such file or directory"),
-    "a pipe": (lambda path: os.mkfifo(path), "it is not a regular file"),
+    "a pipe": (os.mkfifo, "it is not a regular file"),
     "bytes that are no text": (lambda path: path.write_bytes(b"\xff"), "it is not UTF-8"),
 }
 
