@@ -126,6 +126,10 @@ def _rarer(verb: str) -> "Run":
         from supervisor.cli import apply
 
         return apply.apply
+    if verb == "history":
+        from supervisor.cli import history
+
+        return history.history
     if verb == "top":
         from supervisor.cli import top
 

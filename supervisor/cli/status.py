@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 LOG_LINES = 10
+RUNS = 3
 FAILED_MAX = 10  # of the overview
 UP = ("active", "reloading")
 # unit_file states for which `is-enabled` succeeds (systemctl(1), is-enabled).
@@ -82,11 +83,26 @@ def _block(session: Session, unit: "Json") -> None:
         rows.append(("Why", neutralise(reason)))
     if why["next"]:
         rows.append(("Next", _next(why["next"])))
-    out.write(*[f"{label:>12}: {text}" for label, text in rows])
+    rows += [("Last runs" if index == 0 else "", text) for index, text in enumerate(_last_runs(session, name))]
+    out.write(*[f"{label:>12}{':' if label else ' '} {text}" for label, text in rows])
     count = session.arguments.number("lines", LOG_LINES)
     lines = session.client.log(name, count)["lines"] if count else []
     if lines:
         out.write("", *lines)
+
+
+def _last_runs(session: Session, name: str) -> list[str]:
+    """The last runs that are over, newest first, in a line each; none where history cannot be read."""
+    try:
+        runs = [run for run in session.client.history(name, RUNS + 1) if run["result"] is not None]
+    except ApiError:
+        return []
+    return [
+        f"{moment(run['started_time_s'])}: {run['result']}"
+        + (f" ({ended})" if (ended := exit_text(run)) else "")
+        + (f" after {span(run['ended_time_s'] - run['started_time_s'])}" if run["ended_time_s"] else "")
+        for run in reversed(runs[-RUNS:])
+    ]
 
 
 def _reason(unit: "Json", because: "list[Json]") -> str:

@@ -142,6 +142,9 @@ VERBS = (
     Verb("events", "logs", "Show what happened", "", "", flags=(
         Flag("-f --follow", "go on as it happens"),
         Flag("-n --lines", "how many of the last events (100; 10 with -f)", "N", is_number=True), JSON)),
+    Verb("history", "logs", "Show the runs of a unit, or of all: when, why, how they ended, at what cost", "[UNIT]", "unit", 0, 1,
+         (Flag("-n --lines", "how many of the newest runs (20)", "N", is_number=True), JSON),
+         "Oldest first. A run that goes on has no result yet; \"unknown\" is one whose end nobody saw."),
     Verb("cat", "units", "Show unit files", "UNIT...", "unit", 1, None,
          (Flag("--origins", "show each value in force and where it comes from"), JSON),
          "With --json each definition has \"values\": for each key {value, origin}; origin is FILE:LINE, \"default\" or \"implied\"."),

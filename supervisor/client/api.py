@@ -92,6 +92,11 @@ class Client:
         events: list[Json] = self._get(f"/v1/events/recent?count={count}").value()
         return events
 
+    def history(self, unit: str | None = None, limit: int = 100) -> "list[Json]":
+        """The newest runs, of one unit or of all, oldest first."""
+        runs: list[Json] = self._get(f"/v1/history?limit={limit}" + (f"&unit={quote(unit)}" if unit is not None else "")).value()
+        return runs
+
     def events(self, last_id: str | None = None, deadline_s: float | None = None) -> "Iterator[Json | None]":
         """Events as they come, for ever; a broken stream is taken up again where it ended, so nothing is missed.
 

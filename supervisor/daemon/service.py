@@ -14,6 +14,7 @@ from supervisor.daemon.api.server import ApiServer
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.execprobes import ExecProbes
+from supervisor.daemon.history import History
 from supervisor.daemon.logfollow import LogFollowers
 from supervisor.daemon.options import Options
 from supervisor.daemon.probes import Probes
@@ -29,12 +30,31 @@ if TYPE_CHECKING:
 
 KEEPER_GONE = 1
 AUDIT_FLUSH_S = 5.0
+HISTORY_FLUSH_S = 5.0
 ROLES_WAIT_S = 5.0
 
 
 def run(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
     """Serve until the engine leaves or the keeper is gone. Returns the exit status."""
     return asyncio.run(_serve(shell, definitions, announcer, options, mode, started_s))
+
+
+def _history(shell: Shell, mode: "Mode", loop: asyncio.AbstractEventLoop) -> History:
+    """The thread of history, and the way back: a run whose end is on disk need not be remembered any longer."""
+
+    def forget(run_ids: list[str]) -> None:
+        shell.link.send(shell.run_records.on_written(run_ids), [])
+        shell.watch_link()
+
+    def on_written(run_ids: list[str]) -> None:
+        try:
+            loop.call_soon_threadsafe(forget, run_ids)
+        except RuntimeError:
+            pass  # the loop has ended: the next manager finds them remembered and writes them again, which changes nothing
+
+    history = History(mode.state_directory, shell.run_records.open_ids, on_written)
+    shell.run_records.attach(history.put)
+    return history
 
 
 async def _serve(
@@ -73,6 +93,8 @@ async def _serve(
     shell.attach_probes(Probes(shell.reactor, shell.post, exec_probes.run, followers, shell.spawning.passing.ready_pipes))
     reloader = Reloader(shell, definitions, announcer.say)
     world = World(shell, definitions, announcer, started_s, roles, trail, reloader)
+    history = _history(shell, mode, loop)
+    world.attach_history(history)
     reading: asyncio.Task[object] = loop.create_task(roles.start())
     # Not for ever: names are looked up in a user database that may hang, and its owner must reach supd even then.
     await asyncio.wait({reading}, timeout=ROLES_WAIT_S)
@@ -95,6 +117,7 @@ async def _serve(
     telling.cancel()
     await api.close()
     await asyncio.to_thread(trail.close, AUDIT_FLUSH_S)
+    await asyncio.to_thread(history.close, HISTORY_FLUSH_S)
     try:
         os.unlink(place.socket_path(options, mode))
     except OSError:

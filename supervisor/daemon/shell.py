@@ -23,6 +23,7 @@ from supervisor.daemon.orphans import Orphans
 from supervisor.daemon.prepare import Preparer
 from supervisor.daemon.processes import Processes
 from supervisor.daemon.reactor import Handle, Registrations
+from supervisor.daemon.runrecords import RunRecords
 from supervisor.daemon.spawning import Spawning
 from supervisor.daemon.workers import Workers
 from supervisor.engine import Engine
@@ -70,6 +71,7 @@ class Shell:
         self.notify: NotifySockets | None = None
         self.spawning = Spawning(self)
         self.orphans = Orphans(self)
+        self.run_records = RunRecords(engine.core, link.table["remembered"])
         self.workers = Workers(registrations)
         self.on_record: Callable[[fx.Record], object] = lambda record: None
         self.on_job: Callable[[fx.FinishJob], object] = lambda job: None
@@ -162,6 +164,7 @@ class Shell:
     def carry_out(self, effects: list[fx.Effect]) -> None:
         """Commit, then act."""
         remember = self.engine.take_changed()
+        remember |= self.run_records.take_in(effects, self.spawning.runs)
         ops: list[Any] = []
         descriptors: list[int] = []
         intents: list[fx.SaveIntent] = []

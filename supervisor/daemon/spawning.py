@@ -35,6 +35,7 @@ class RunBook:
     pid: int = 0
     request: SpawnRequest | None = None  # kept until the program runs, to say what could not be done
     usage: dict[str, int] | None = None
+    end: tuple[str, int] | None = None  # code and status, once it has ended
 
 
 class Spawning:
@@ -192,11 +193,12 @@ class Spawning:
             shell.post(ev.Execed(unit, run))
         elif kind == "spawn_failed":
             step, number, exit_status = report[2], report[3], report[4]
+            book.end = (ExitCode.EXITED, exit_status)
             shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number, exit_status, book.request)))
             shell.processes.note_exited(unit, run)
         elif kind == "exited":
             self.drain(unit)
-            book.usage = report[4]
+            book.usage, book.end = report[4], (report[2], report[3])
             shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3]))
             shell.processes.note_exited(unit, run)
 

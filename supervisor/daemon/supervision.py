@@ -16,6 +16,7 @@ from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.api.stream import EventRing
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
+from supervisor.daemon.history import History, HistoryError
 from supervisor.daemon.proctable import usage_of
 from supervisor.daemon.reload import Reloader
 from supervisor.daemon.roles import Roles
@@ -60,8 +61,13 @@ class World:
         self._waiters: dict[int, list[asyncio.Future[Json]]] = {}
         self._finished: OrderedDict[int, Json] = OrderedDict()
         self.ring = EventRing(os.urandom(4).hex(), lambda: [self.brief(name) for name in self.names([], [])])
-        announcer.attach(self.ring.publish)
+        announcer.attach(lambda event: shell.run_records.note_event(self.ring.publish(event)))
         shell.on_job = self._on_job
+        self._history: History | None = None
+
+    def attach_history(self, history: History) -> None:
+        """What was before this manager, once the thread that knows it is there."""
+        self._history = history
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -161,6 +167,7 @@ class World:
 
     def _notes(self) -> list[str]:
         notes = [*self._reloader.notes(), *self._shell.pump.notes(), *self._trail.notes()]
+        notes += self._history.notes() if self._history is not None else []
         if self._shell.intents.trouble:
             notes.append(self._shell.intents.trouble)
         strangers = self._shell.processes.unattributed()
@@ -300,6 +307,25 @@ class World:
 
     def recent_events(self, count: int) -> list[Json]:
         return self.ring.recent(count)
+
+    async def past_events(self, count: int) -> list[Json]:
+        recent = self.ring.recent(count)
+        if not len(recent) < count or self._history is None:
+            return recent
+        known = {event["id"] for event in recent}
+        try:
+            earlier = [event for event in await self._history.events(count) if event["id"] not in known]
+        except HistoryError:
+            return recent  # `status` tells what is wrong with history
+        return [*earlier, *recent][-count:]
+
+    async def history(self, unit: str | None, limit: int) -> list[Json]:
+        if self._history is None:
+            return []
+        try:
+            return await self._history.runs(None if unit is None else self._shell.engine.core.aliases.get(unit, unit), limit)
+        except HistoryError as error:
+            raise Refusal("internal", f"cannot read the history: {error}") from None
 
 
 def _numbered(wish: ev.JobRequested, number: int) -> ev.JobRequested:

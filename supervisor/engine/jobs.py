@@ -239,7 +239,7 @@ class Jobs:
         state.job = None
         core.job_count -= 1
         state.last_job = [job.id, job.type, result, text]
-        core.emit(FinishJob(job.id, state.name, job.type, result, text))
+        core.emit(FinishJob(job.id, state.name, job.type, result, text, core.now.mono_us - job.created_us))
         if result not in (JobResult.DONE, JobResult.CANCELED):
             core.note(state.name, "job", f"the {job.type} job ended: {result}{': ' + text if text else ''}", job=job.id, result=result)
         if result in (JobResult.TIMEOUT, JobResult.DEPENDENCY):

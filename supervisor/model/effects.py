@@ -134,6 +134,7 @@ class FinishJob:
     type: JobType
     result: JobResult
     text: str = ""
+    took_us: int = 0  # from its making to its end
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,24 @@ STATUS = js.record(
 )
 VERSION = js.record({"version": js.STRING, "keeper_pid": _COUNT, "manager_pid": _COUNT, "started_time_s": js.NUMBER})
 EVENT = js.record({"kind": js.STRING}, {"id": js.STRING, "time_s": js.NUMBER, "unit": js.STRING, "text": js.STRING})
+RUN = js.record(
+    {
+        "run_id": js.STRING,
+        "unit": js.STRING,
+        "attempt": _COUNT,
+        "started_time_s": js.NUMBER,
+        "ended_time_s": _SECONDS,
+        "trigger": {"type": "string", "enum": ["request", "boot", "restart", "dependency"]},
+        "by": js.STRING,
+        "exec_main_code": _EXIT_CODE,
+        "exec_main_status": js.nullable(js.INTEGER),
+        "result": js.nullable(js.STRING),
+        "cpu_usage_nsec": js.nullable(js.INTEGER),
+        "memory_peak_bytes": js.nullable(js.INTEGER),
+        "io_read_bytes": js.nullable(js.INTEGER),
+        "io_write_bytes": js.nullable(js.INTEGER),
+    }
+)
 EMPTY = js.record({})
 
 ERROR_CODES = (*TRANSACTION_CODES, "no-such-job", "bad-request", "no-such-path", "forbidden", "too-busy", "too-large", "internal")

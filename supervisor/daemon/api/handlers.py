@@ -13,6 +13,7 @@ from supervisor.daemon.api.service import Json, Refusal
 
 LINES_MAX = 100_000
 EVENTS_MAX = 10_000
+RUNS_MAX = 10_000
 
 JOB_VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart")
 ENABLED_OF_VERB = {"enable": "enabled", "disable": "disabled", "mask": "masked", "unmask": "unmasked"}
@@ -154,7 +155,11 @@ async def events(call: Call) -> Answer:
 
 
 async def recent_events(call: Call) -> Answer:
-    return call.world.recent_events(call.query.get("count", 100))
+    return await call.world.past_events(call.query.get("count", 100))
+
+
+async def history(call: Call) -> Answer:
+    return await call.world.history(call.query.get("unit"), call.query.get("limit", 100))
 
 
 async def metrics_page(call: Call) -> Answer:
@@ -222,6 +227,8 @@ ROUTES = [
           "text/event-stream", query={"last_id": js.STRING}, waits=True),
     Route("GET", "/v1/events/recent", "view", recent_events, "The last events.", js.array_of(answers.EVENT),
           query={"count": {"type": "integer", "minimum": 0, "maximum": EVENTS_MAX}}),
+    Route("GET", "/v1/history", "view", history, "The newest runs of one unit or of all, oldest first.", js.array_of(answers.RUN),
+          query={"unit": {"type": "string", "maxLength": 255}, "limit": {"type": "integer", "minimum": 1, "maximum": RUNS_MAX}}),
     Route("GET", "/openapi.json", "view", openapi_page, "This description.", {"type": "object"}),
     Route("GET", "/metrics", "view", metrics_page, "Figures for Prometheus.", metrics.CONTENT_TYPE),
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from supervisor.daemon.api.service import Json, Refusal, Supervision
 
 _GLOB = frozenset("*?[")
 _EVENTS_MAX = 10_000  # more than any ring holds
+_RUNS_MAX = 10_000  # the newest of all units, of which the peer may see some
 _FOR_EVERYBODY = frozenset({"reset", "gap"})
 
 
@@ -166,6 +167,17 @@ class Limited:
     def recent_events(self, count: int) -> list[Json]:
         seen = [event for event in map(self.seen, self._world.recent_events(_EVENTS_MAX)) if event is not None]
         return seen[-count:] if count > 0 else []
+
+    async def past_events(self, count: int) -> list[Json]:
+        seen = [event for event in map(self.seen, await self._world.past_events(_EVENTS_MAX)) if event is not None]
+        return seen[-count:] if count > 0 else []
+
+    async def history(self, unit: str | None, limit: int) -> list[Json]:
+        if unit is not None:
+            if not self._sees(unit):
+                raise Refusal("forbidden", f"your roles do not reach {unit}", unit)
+            return await self._world.history(unit, limit)
+        return [run for run in await self._world.history(None, _RUNS_MAX) if self._sees(run["unit"])][-limit:]
 
     def seen(self, event: Json) -> Json | None:
         """The event as the peer may see it; None: not at all. What happens to supd as a whole is for those who see every unit."""

@@ -122,4 +122,15 @@ class Supervision(Protocol):
         None only new ones. A reader too slow gets {"kind": "gap"} and the end.
         """
 
-    def recent_events(self, count: int) -> list[Json]: ...
+    def recent_events(self, count: int) -> list[Json]:
+        """The last ones of this manager, oldest first."""
+
+    async def past_events(self, count: int) -> list[Json]:
+        """The last ones, of managers before this one too, oldest first."""
+
+    async def history(self, unit: str | None, limit: int) -> list[Json]:
+        """The newest runs, of one unit or of all, oldest first; of a unit that is no more, too.
+
+        {run_id, unit, attempt, started_time_s, ended_time_s, trigger, by, exec_main_code, exec_main_status, result, cpu_usage_nsec,
+        memory_peak_bytes, io_read_bytes, io_write_bytes}; result is None while it goes on. Raises Refusal("internal").
+        """

@@ -34,6 +34,16 @@ def unit(name: str, active: str = "inactive", sub: str = "dead", **more: Any) ->
     return {**base, **more}
 
 
+def run(unit: str, number: int, **more: Any) -> Json:
+    base = {
+        "run_id": f"{number:032x}", "unit": unit, "attempt": 1,
+        "started_time_s": STARTED_S + number, "ended_time_s": STARTED_S + number + 2.5, "trigger": "request",
+        "by": "uid 0 (root) pid 7", "exec_main_code": "exited", "exec_main_status": 3, "result": "exit-code",
+        "cpu_usage_nsec": 1_500_000_000, "memory_peak_bytes": 3 << 20, "io_read_bytes": 0, "io_write_bytes": 512,
+    }  # fmt: skip
+    return {**base, **more}
+
+
 class FakeWorld:
     """Starting a unit named "slow" waits for `release`; one named "bad" fails; every other one does at once what it is told."""
 
@@ -57,6 +67,7 @@ class FakeWorld:
         self.queued: dict[int, Json] = {}
         self.calls: list[tuple[Any, ...]] = []
         self.ring = EventRing("e1", lambda: [self.brief(name) for name in self.units], ring_events=64, queue_events=16)
+        self.runs: list[Json] = [run("flop", 1), run("web", 2, trigger="boot", ended_time_s=None, result=None), run("flop", 3)]
         self.waiting = 0
         self._changed = asyncio.Condition()
         self._job = 0
@@ -215,6 +226,12 @@ class FakeWorld:
 
     def recent_events(self, count: int) -> list[Json]:
         return self.ring.recent(count)
+
+    async def past_events(self, count: int) -> list[Json]:
+        return self.ring.recent(count)
+
+    async def history(self, unit: str | None, limit: int) -> list[Json]:
+        return [run for run in self.runs if unit in (None, run["unit"])][-limit:]
 
 
 class RunningServer:

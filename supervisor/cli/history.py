@@ -1,0 +1,45 @@
+"""history: the runs of a unit or of all, one line each, oldest first as in a log."""
+
+from supervisor.cli.screen import exit_text, moment, size, span, table
+from supervisor.cli.session import OK, Session
+from supervisor.client.terminal import neutralise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Json = dict[str, Any]
+
+LINES = 20
+_HEADS = ("STARTED", "UNIT", "TRY", "TRIGGER", "RAN", "RESULT", "CPU", "MEMORY", "RUN")
+_RUN_CHARACTERS = 12  # of 32: enough to tell runs apart; --json has all
+
+
+def history(session: Session) -> int:
+    arguments = session.arguments
+    unit = arguments.operands[0] if arguments.operands else None
+    runs = session.client.history(unit, max(arguments.number("lines", LINES), 1))
+    if arguments.is_json:
+        session.print_json(runs)
+        return OK
+    if not runs:
+        session.out.write(f"No run of {neutralise(unit)} is recorded." if unit else "No run is recorded.")
+        return OK
+    session.out.write(*table(_HEADS, [_row(run) for run in runs], right=(2, 4, 6, 7)))
+    return OK
+
+
+def _row(run: "Json") -> "tuple[str, ...]":
+    ended = exit_text(run)
+    result = "(goes on)" if run["result"] is None else str(run["result"])
+    return (
+        moment(run["started_time_s"]),
+        neutralise(str(run["unit"])),
+        str(run["attempt"]),
+        str(run["trigger"]),
+        "-" if run["ended_time_s"] is None else span(run["ended_time_s"] - run["started_time_s"]),
+        result + (f" ({ended})" if ended and result not in ("success", "unknown") else ""),
+        "-" if run["cpu_usage_nsec"] is None else span(run["cpu_usage_nsec"] / 1e9),
+        "-" if run["memory_peak_bytes"] is None else size(run["memory_peak_bytes"]),
+        str(run["run_id"])[:_RUN_CHARACTERS],
+    )

@@ -1,0 +1,248 @@
+"""History: the one thread that writes and reads the database of runs, jobs and events. The loop never waits for it.
+
+Laws:
+- Entries go through a bounded queue and are written many at a time, a fifth of a second after the first at the latest.
+- What cannot be written (a full disk) is held, up to HELD_MAX, and tried again with the next entries; beyond that the oldest is
+  given up and counted. A record of a run is asked back from the keeper only when it is written or given up.
+- A damaged file is put aside as `history.db.damaged` and a new one begun; the file of a later supd is left alone and nothing is
+  recorded. supd goes on in every case, and `notes` says what is wrong.
+- A question sees everything that was noted before it was asked.
+
+Imported after the first spawn, for sqlite3 is heavy.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, Full, Queue
+from typing import Any, NamedTuple
+
+from supervisor.daemon import historyrows
+from supervisor.daemon.historyschema import LaterVersion, Retention, migrate, prune
+from supervisor.daemon.runrecords import Entry
+
+Json = dict[str, Any]
+FILE_NAME = "history.db"
+QUEUE_MAX = 20_000
+HELD_MAX = 5_000
+BATCH_MAX = 5_000
+GATHER_S = 0.2
+ANSWER_S = 10.0  # a disk that hangs hangs a question no longer
+LOCK_WAIT_S = 1.0  # somebody else may look at the file with sqlite3 itself
+PRUNE_EVERY = 1_000  # entries between two looks at the retention
+# SQLite's primary result codes (sqlite.org/rescode.html) that say the file is not what we wrote; ERROR: a table of ours is not there.
+_DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class HistoryError(Exception):
+    """History cannot be read now. The text is a sentence."""
+
+
+class Question(NamedTuple):
+    ask: Callable[[sqlite3.Connection], Any]
+    answer: Callable[[Any, HistoryError | None], object]
+
+
+class History:
+    """The database of one state directory. All but `_run` and what it calls is for the loop's thread.
+
+    `on_written` is called in the thread with the ids of runs whose end is written or given up.
+    """
+
+    def __init__(
+        self, state_directory: str, open_ids: list[str], on_written: Callable[[list[str]], object], keep: Retention | None = None
+    ) -> None:
+        self.path = os.path.join(state_directory, FILE_NAME)
+        self._open_ids: list[str] | None = open_ids  # None once the runs of a supd that died are closed
+        self._on_written = on_written
+        self._keep = keep or Retention()
+        self._queue: Queue[Entry | Question | None] = Queue(QUEUE_MAX)
+        self._held: deque[Entry] = deque()
+        self._connection: sqlite3.Connection | None = None
+        self._until_prune = 0
+        # Each of these is written by one thread alone.
+        self._dropped = 0  # the loop's: the queue was full
+        self._given_up = 0  # the writer's
+        self._trouble = ""
+        self._put_aside = ""
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread.start()
+
+    # -- on the loop's thread --------------------------------------------------------------------------------------
+
+    def put(self, entry: Entry) -> None:
+        """Write this some time soon. Never blocks, never raises."""
+        try:
+            self._queue.put_nowait(entry)
+        except Full:
+            self._dropped += 1
+            self._tell_written([entry])
+
+    async def runs(self, unit: str | None, limit: int) -> list[Json]:
+        """The newest runs, oldest first. Raises HistoryError."""
+        found: list[Json] = await self._ask(lambda connection: historyrows.runs(connection, unit, limit))
+        return found
+
+    async def events(self, limit: int) -> list[Json]:
+        """The newest events, oldest first. Raises HistoryError."""
+        found: list[Json] = await self._ask(lambda connection: historyrows.events(connection, limit))
+        return found
+
+    async def _ask(self, ask: Callable[[sqlite3.Connection], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def settle(result: Any, error: HistoryError | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        try:
+            self._queue.put_nowait(Question(ask, lambda result, error: loop.call_soon_threadsafe(settle, result, error)))
+            return await asyncio.wait_for(future, ANSWER_S)
+        except (Full, TimeoutError):
+            raise HistoryError(f"the disk is too slow for {self.path}") from None
+
+    def notes(self) -> list[str]:
+        """What a person should know of history now."""
+        found = [self._put_aside] if self._put_aside else []
+        lost = self._dropped + self._given_up
+        if self._trouble or lost:
+            cause = self._trouble or f"the disk was too slow for {self.path}"
+            consequence = f"{lost} records of history are lost so far" if lost else "what happens now is held and written later"
+            found.append(f"{cause}; {consequence}")
+        return found
+
+    def close(self, limit_s: float) -> None:
+        """Write what waits, for so long at most; nothing is noted after this."""
+        try:
+            self._queue.put(None, timeout=limit_s)
+        except Full:
+            return
+        self._thread.join(limit_s)
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        is_open = True
+        while is_open:
+            entries, question, is_open = self._gather()
+            self._write(entries)
+            if question is not None:
+                self._answer(question)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _gather(self) -> tuple[list[Entry], Question | None, bool]:
+        """Entries up to a question, the end, a full batch or the end of the wait: the thread sleeps until there is a first one."""
+        entries: list[Entry] = []
+        end_s: float | None = None
+        while len(entries) < BATCH_MAX:
+            try:
+                item = self._queue.get(timeout=None if end_s is None else max(end_s - time.monotonic(), 0))
+            except Empty:
+                break
+            if item is None:
+                return entries, None, False
+            if isinstance(item, Question):
+                return entries, item, True
+            entries.append(item)
+            end_s = end_s or time.monotonic() + GATHER_S
+        return entries, None, True
+
+    def _write(self, entries: list[Entry]) -> None:
+        self._held.extend(entries)
+        if self._held and self._attempt(self._write_held) is None:
+            while len(self._held) > HELD_MAX:
+                self._given_up += 1
+                self._tell_written([self._held.popleft()])
+
+    def _write_held(self, connection: sqlite3.Connection) -> bool:
+        connection.execute("BEGIN IMMEDIATE")
+        historyrows.put(connection, self._held)
+        self._until_prune -= len(self._held)
+        if self._until_prune <= 0:
+            prune(connection, self._keep, time.time_ns() // 1000)
+            self._until_prune = PRUNE_EVERY
+        connection.execute("COMMIT")
+        self._tell_written(self._held)
+        self._held.clear()
+        return True
+
+    def _tell_written(self, entries: "deque[Entry] | list[Entry]") -> None:
+        if over := [row["run_id"] for kind, row in entries if kind == "run" and row["result"] is not None]:
+            self._on_written(over)
+
+    def _answer(self, question: Question) -> None:
+        result = self._attempt(question.ask)
+        question.answer(result, None if result is not None else HistoryError(f"{self._trouble or 'history cannot be read'}"))
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """What `work` returns; None when it cannot be done now. A damaged file is put aside, and `work` done with a new one."""
+        for _ in range(2):
+            try:
+                result = work(self._connected())
+            except LaterVersion as error:
+                self._trouble = f"cannot use {self.path}: {error}; move it away to have history again"
+                return None
+            except sqlite3.Error as error:
+                self._give_back()
+                if not self._is_damaged(error) or not self._set_aside(error):
+                    self._trouble = f"cannot write {self.path}: {error}"
+                    return None
+            except OSError as error:
+                self._trouble = f"cannot open {self.path}: {error.strerror}"
+                return None
+            else:
+                self._trouble = ""
+                return result
+        return None
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            # Made here, so that nobody else can ever read it: SQLite's own companions of the file take its mode.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            connection = sqlite3.connect(self.path, timeout=LOCK_WAIT_S, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                migrate(connection)
+                if self._open_ids is not None:
+                    historyrows.close_lost(connection, self._open_ids)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._open_ids = connection, None
+        return self._connection
+
+    def _give_back(self) -> None:
+        """After an error: end the transaction, if there is one, and open the file anew next time, for it may be another by then."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @staticmethod
+    def _is_damaged(error: sqlite3.Error) -> bool:
+        code: int | None = getattr(error, "sqlite_errorcode", None)  # errors of the module itself have none
+        return code is not None and code & 0xFF in _DAMAGED
+
+    def _set_aside(self, error: sqlite3.Error) -> bool:
+        aside = f"{self.path}.damaged"
+        try:
+            for suffix in ("-wal", "-shm"):
+                try:
+                    os.rename(self.path + suffix, aside + suffix)
+                except FileNotFoundError:
+                    pass
+            os.rename(self.path, aside)
+        except OSError:
+            return False
+        self._put_aside = f"history was damaged ({error}): the file is kept as {aside}, and a new one was begun"
+        return True
