@@ -112,7 +112,7 @@ class RunRecords:
         return effect.invocation_id
 
     def _begin(self, effect: fx.Prepare) -> Json:
-        state = self._core.states[effect.unit]
+        state = self._core.states.get(effect.unit)  # None: its file was gone, and with its end it is forgotten
         service = self._core.specs[effect.unit].service
         is_task = service is not None and service.max_attempts is not None
         by = state.job.by if state.job is not None else ""
@@ -159,8 +159,8 @@ class RunRecords:
             return ""
         row = self._rows[run_id]
         row["ended_us"], row["result"] = self._core.now.wall_us, str(fields["result"])
-        state = self._core.states[effect.unit]
-        if row["code"] is None and state.invocation_id == run_id and state.main_code is not None:
+        state = self._core.states.get(effect.unit)  # None: its file was gone, and with its end it is forgotten
+        if row["code"] is None and state is not None and state.invocation_id == run_id and state.main_code is not None:
             row["code"], row["status"] = str(state.main_code), state.main_status  # a step before exec failed, or a daemon's own child
         return run_id
 
