@@ -3,6 +3,7 @@
 import os
 import sys
 
+from supervisor.cli import loglines
 from supervisor.cli.arguments import UsageError
 from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
 from supervisor.client.errors import ApiError
@@ -21,10 +22,18 @@ LINES_FOLLOWING = 10
 def logs(session: Session) -> int:
     arguments = session.arguments
     follows = arguments.has("follow")
-    count = _count(arguments.text("lines", str(LINES_FOLLOWING if follows else LINES)))
+    if follows and loglines.is_asked_for(arguments):
+        raise UsageError("-f shows what comes: it goes with neither --since, --until, --run, --reverse nor -o short-iso or json")
+    is_selected = any(arguments.text(name) for name in ("since", "until", "run"))
+    count = _count(arguments.text("lines", "all" if is_selected else str(LINES_FOLLOWING if follows else LINES)))
     pattern = _pattern(arguments.text("grep"))
     arguments.operands = [*arguments.operands, *arguments.many("unit")]
     status, sources = _sources(session)
+    tails = {source.unit: source.tail for source in sources}
+    directories = {unit: tail.directory for unit, tail in tails.items() if isinstance(tail, LocalTail)}
+    if loglines.is_asked_for(arguments) or (len(sources) > 1 and not follows and len(directories) == len(sources)):
+        _show_lines(session, tails, directories, None if count == ALL else count, pattern)
+        return status
     is_exact = arguments.text("output", "short") == "cat" and pattern is None and not (session.out.is_terminal and not arguments.has("raw"))
     for source in sources:
         _show_past(source, count, pattern, is_exact)
@@ -34,10 +43,24 @@ def logs(session: Session) -> int:
     return status
 
 
+def _show_lines(
+    session: Session,
+    tails: "dict[str, LocalTail | RemoteTail]",
+    directories: dict[str, str],
+    count: int | None,
+    pattern: "Pattern[bytes] | None",
+) -> None:
+    if unread := [unit for unit in tails if unit not in directories]:
+        raise UsageError(f"times and runs are read from the log files, and those of {', '.join(unread)} may not be read by this user")
+    loglines.show(session, directories, count, pattern)
+    sys.stdout.buffer.flush()
+
+
 class _Source:
     """One unit's tail and what of its last line has come so far."""
 
-    def __init__(self, tail: LocalTail | RemoteTail, show: "Callable[[bytes], None]") -> None:
+    def __init__(self, unit: str, tail: LocalTail | RemoteTail, show: "Callable[[bytes], None]") -> None:
+        self.unit = unit
         self.tail = tail
         self.show = show
         self.unfinished = b""
@@ -63,7 +86,7 @@ def _sources(session: Session) -> tuple[int, list[_Source]]:
             continue
         prefix = f"{session.out.paint(name.ljust(width), 'bold')} | ".encode() if prefixes else b""
         neutral = session.out.is_terminal and not arguments.has("raw")
-        sources.append(_Source(_tail(session, name, directory), _printer(prefix, neutral)))
+        sources.append(_Source(name, _tail(session, name, directory), _printer(prefix, neutral)))
     return status, sources
 
 
@@ -143,6 +166,7 @@ def _pattern(text: str) -> "Pattern[bytes] | None":
     import re
 
     try:
-        return re.compile(text.encode())
+        # Smart case, as journalctl has it: without a capital letter, case does not matter.
+        return re.compile(text.encode(), re.IGNORECASE if text == text.lower() else 0)
     except re.error as error:
         raise UsageError(f"--grep: {text!r} is not a regular expression: {error}") from None

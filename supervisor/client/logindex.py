@@ -15,7 +15,7 @@ from struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SUFFIX = ".idx"
 NO_RUN = bytes(16)
@@ -23,6 +23,7 @@ CONTINUES = 1  # flag: the segment begins in the middle of a line of the one bef
 
 _CONTENT = Struct("<QQ16sI")
 _CHECKSUM = Struct("<I")
+_WALK_ENTRIES = 1024
 ENTRY_BYTES = _CONTENT.size + _CHECKSUM.size
 
 
@@ -68,7 +69,8 @@ class Index:
 
     def __init__(self, directory: str, sequence: int, text_fd: int) -> None:
         status = os.fstat(text_fd)
-        self._fallback = Entry(0, status.st_mtime_ns // 1000)
+        self.file_time_us = status.st_mtime_ns // 1000
+        self._fallback = Entry(0, self.file_time_us)
         self._size_bytes = status.st_size
         self._repaired: list[Entry] | None = None
         try:
@@ -104,18 +106,45 @@ class Index:
             self._repaired = self._read_all()
         return self._repaired or [self._fallback]
 
+    def walk(self, number: int) -> "Iterator[Entry]":
+        """The whole entries from this number on, in rising order of their offsets; a few at a time are in memory."""
+        if self._repaired is not None:
+            yield from self._repaired[number:]
+            return
+        last = -1
+        while raw := os.pread(self._fd, _WALK_ENTRIES * ENTRY_BYTES, number * ENTRY_BYTES):
+            for start in range(0, len(raw) - ENTRY_BYTES + 1, ENTRY_BYTES):
+                entry = unpack(raw[start : start + ENTRY_BYTES])
+                if entry is not None and entry.offset > last:
+                    yield entry
+                    last = entry.offset
+            if len(raw) < ENTRY_BYTES:
+                return
+            number += len(raw) // ENTRY_BYTES
+
+    def number_at(self, offset: int) -> int:
+        """The number of the entry that holds at this place of the text, for `walk`."""
+        return self._number(lambda entry: entry.offset <= offset)
+
     def last_time_us(self) -> int:
         """When the last bytes were written, as far as is known."""
         return self._search(lambda entry: True).time_us
 
     def _search(self, is_before: "Callable[[Entry], bool]") -> Entry:
+        number = self._number(is_before)
+        return self.entry(number) if len(self) else self._fallback
+
+    def _number(self, is_before: "Callable[[Entry], bool]") -> int:
         try:
-            return self._bisect(is_before)
+            number = self._bisect(is_before)
+            if number < len(self):
+                self.entry(number)
         except _Damaged:
             self._repaired = self._read_all()
-            return self._bisect(is_before)
+            number = self._bisect(is_before)
+        return number
 
-    def _bisect(self, is_before: "Callable[[Entry], bool]") -> Entry:
+    def _bisect(self, is_before: "Callable[[Entry], bool]") -> int:
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -123,9 +152,7 @@ class Index:
                 low = middle + 1
             else:
                 high = middle
-        if len(self) == 0:
-            return self._fallback
-        return self.entry(max(low - 1, 0))
+        return max(low - 1, 0)
 
     def _read_all(self) -> list[Entry]:
         found: list[Entry] = []

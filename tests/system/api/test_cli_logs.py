@@ -184,3 +184,73 @@ def test_the_api_gives_the_same_bytes_to_whom_may_not_open_the_files(server: Run
     log.next_segment()
     log.write(b"another segment\n")
     assert b"".join(tail.more()) == b"another segment\n"
+
+
+RUNS = (b"\xaa" * 16, b"\xbb" * 16)
+
+
+@pytest.fixture
+def timed(server: RunningServer, log: Log) -> Log:
+    """Two runs: lines of 00:00:10 and 00:00:20 UTC in 1970."""
+    from supervisor.client.logindex import Entry
+
+    log.write(b"one\nTwo\n")
+    with open(os.path.join(log.directory, "00000001.idx"), "wb") as index:
+        index.write(Entry(0, 10_000_000, RUNS[0]).pack() + Entry(4, 20_000_000, RUNS[1]).pack())
+    return log
+
+
+BOUNDARY = f"-- web: run {'bb' * 16} --\n"
+SELECTIONS = {
+    "logs web": "one\nTwo\n",
+    "logs web -r": f"Two\n-- web: run {'aa' * 16} --\none\n",
+    "logs web --since @20": "Two\n",
+    "logs web --until @19.5": "one\n",
+    "logs web --run 0": "Two\n",
+    "logs web --run -1": "one\n",
+    "logs web --run bbbb": "Two\n",
+    "logs web --grep two": "Two\n",
+    "logs web --grep O": "",
+    "logs web --since @1": f"one\n{BOUNDARY}Two\n",
+    "logs web --since @1 -o cat": "one\nTwo\n",
+    "logs web --since @1 -n 1": "Two\n",
+    "logs web --run 0 -o json": f'{{"time_us": 20000000, "unit": "web", "run": "{"bb" * 16}", "text": "Two"}}\n',
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), SELECTIONS.items(), ids=SELECTIONS.keys())
+def test_lines_are_chosen(server: RunningServer, timed: Log, line: str, expected: str) -> None:
+    ran = run(server.path, line)
+    assert (ran.text, ran.err, ran.status) == (expected, "", 0)
+
+
+def test_times_are_shown_with_their_zone(server: RunningServer, timed: Log) -> None:
+    from datetime import datetime
+
+    stamp, unit, text = run(server.path, "logs web -o short-iso --run -1").text.split()
+    assert (datetime.fromisoformat(stamp).timestamp(), unit, text) == (10.0, "web:", "one")
+
+
+REFUSED = {
+    "logs web --since soon": "--since: expected a time such as",
+    "logs web --run -2": "--run -2: the log of web holds 2 runs",
+    "logs web --run cc": "--run cc: the log of web holds no run of that id",
+    "logs web -f --since today": "-f shows what comes",
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), REFUSED.items(), ids=REFUSED.keys())
+def test_what_cannot_be_chosen_is_refused(server: RunningServer, timed: Log, line: str, expected: str) -> None:
+    ran = run(server.path, line)
+    assert (ran.status, ran.out) == (2, b"")
+    assert expected in ran.err
+
+
+def test_several_units_are_merged_by_time(server: RunningServer, timed: Log) -> None:
+    from supervisor.client.logindex import Entry
+
+    db = Log(server, "db")
+    db.write(b"between\n")
+    with open(os.path.join(db.directory, "00000001.idx"), "wb") as index:
+        index.write(Entry(0, 15_000_000).pack())
+    assert run(server.path, "logs web db").text == f"web | one\ndb  | between\n{BOUNDARY}web | Two\n"

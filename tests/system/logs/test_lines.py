@@ -1,0 +1,196 @@
+"""Lines chosen by time, run and pattern: the reader against what a person would do by hand."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from supervisor.client import loglines
+from supervisor.client.logfile import segment_name
+from supervisor.client.logindex import Entry, name_of
+from supervisor.client.loglines import PIECE_BYTES, Line, Query
+from supervisor.client.timestamps import parse
+from supervisor.model.errors import QuantityError
+
+A, B = b"\xaa" * 16, b"\xbb" * 16
+SECOND_US = 1_000_000
+
+Drain = tuple[int, bytes, bytes]  # (second, run, what was written)
+
+
+def written(directory: Path, *segments: list[Drain]) -> str:
+    """A unit's log as supd writes it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, drains in enumerate(segments, 1):
+        text, entries = b"", b""
+        for second, run, piece in drains:
+            entries += Entry(len(text), second * SECOND_US, run).pack()
+            text += piece
+        (directory / segment_name(number)).write_bytes(text)
+        (directory / name_of(number)).write_bytes(entries)
+    return str(directory)
+
+
+def said(found: Iterator[Line]) -> list[bytes]:
+    return [line.text for line in found]
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> str:
+    return written(
+        tmp_path / "web",
+        [(10, A, b"ten\nhalf of "), (20, A, b"a line\ntwenty\n")],
+        [(30, B, b"thirty\n"), (40, B, b"Forty\nunfinished")],
+    )
+
+
+ALL = [b"ten", b"half of a line", b"twenty", b"thirty", b"Forty", b"unfinished"]
+QUERIES = {
+    "everything": (Query(), ALL),
+    "the last two": (Query(last=2), ALL[-2:]),
+    "the last over segments": (Query(last=4), ALL[-4:]),
+    "more than there are": (Query(last=99), ALL),
+    "since a moment: a line belongs to the time of its first byte": (Query(since_us=20 * SECOND_US), ALL[2:]),
+    "since a moment between two": (Query(since_us=25 * SECOND_US), ALL[3:]),
+    "since a moment to come": (Query(since_us=41 * SECOND_US), []),
+    "until a moment": (Query(until_us=20 * SECOND_US), ALL[:3]),
+    "between two moments": (Query(since_us=20 * SECOND_US, until_us=30 * SECOND_US), ALL[2:4]),
+    "one run": (Query(run=B), ALL[3:]),
+    "one run until a moment": (Query(run=B, until_us=30 * SECOND_US), [b"thirty"]),
+    "a pattern": (Query(pattern=re.compile(b"t[ew]")), [b"ten", b"twenty"]),
+    "a pattern tied to the line's begin": (Query(pattern=re.compile(b"^t.*y$")), [b"twenty", b"thirty"]),
+    "a pattern that could reach over a line's end": (Query(pattern=re.compile(b"ten\\s+half|n[^q]+w")), []),
+    "a pattern in a run": (Query(pattern=re.compile(b"ty"), run=A), [b"twenty"]),
+}
+
+
+@pytest.mark.parametrize(("query", "expected"), QUERIES.values(), ids=QUERIES.keys())
+def test_which_lines_are_found(web: str, query: Query, expected: list[bytes]) -> None:
+    assert said(loglines.lines("web", web, query)) == expected
+
+
+def test_a_line_has_the_time_and_the_run_of_its_first_byte(web: str) -> None:
+    found = [(line.time_us // SECOND_US, line.run) for line in loglines.lines("web", web, Query())]
+    assert found == [(10, A), (10, A), (20, A), (30, B), (40, B), (40, B)]
+
+
+def test_units_are_merged_by_time(tmp_path: Path) -> None:
+    web = written(tmp_path / "web", [(1, A, b"w1\nw1 too\n"), (3, A, b"w3\n")])
+    db = written(tmp_path / "db", [(2, B, b"d2\n"), (3, B, b"d3\n")])
+    found = loglines.merged([loglines.lines("web", web, Query()), loglines.lines("db", db, Query())])
+    assert said(found) == [b"w1", b"w1 too", b"d2", b"w3", b"d3"]
+
+
+def test_runs_are_named_oldest_first(web: str) -> None:
+    assert loglines.runs(web) == [A, B]
+
+
+def test_without_an_index_lines_have_the_time_of_the_file(web: str) -> None:
+    os.unlink(os.path.join(web, name_of(1)))
+    os.utime(os.path.join(web, segment_name(1)), (25, 25))
+    found = [line.time_us // SECOND_US for line in loglines.lines("web", web, Query())]
+    assert found == [25, 25, 25, 30, 40, 40]
+
+
+def test_a_line_of_ten_megabytes_comes_in_pieces_of_bounded_size(tmp_path: Path) -> None:
+    web = written(tmp_path / "web", [(1, A, b"short\n" + b"x" * (10 << 20) + b"\nafter\n")])
+    found = list(loglines.lines("web", web, Query()))
+    assert b"".join(line.text + b"\n" * line.ends for line in found) == (tmp_path / "web" / segment_name(1)).read_bytes()
+    assert max(len(line.text) for line in found) < 2 * PIECE_BYTES
+    assert [line.begins for line in found].count(True) == 3
+
+
+_TEXTS = st.lists(st.tuples(st.sampled_from([b"a", b"bb", b"", b"a b", b"\xff", b"x" * 300]), st.booleans()), max_size=25)
+_PATTERNS = st.sampled_from([None, b"a", b"b+", b"^a", b"b$", b"x*", b"[^a]", b"\\s", b".", b"a.b", b"a|x", b""])
+
+
+@settings(max_examples=150, deadline=None)
+@given(_TEXTS, _PATTERNS, st.integers(0, 25), st.integers(0, 25))
+def test_any_drains_are_read_as_a_person_would(pieces: list[tuple[bytes, bool]], pattern: bytes | None, since: int, until: int) -> None:
+    drains = [(second, A, text + b"\n" * ends) for second, (text, ends) in enumerate(pieces, 1) if text or ends]
+    expression = re.compile(pattern) if pattern is not None else None
+    whole = b"".join(text for _, _, text in drains)
+    expected, offset = [], 0
+    for line in whole.removesuffix(b"\n").split(b"\n") if whole else []:
+        ends, second = 0, 0
+        for at, _, text in drains:
+            if ends <= offset:
+                second = at
+            ends += len(text)
+        if since <= second <= until and (expression is None or expression.search(line)):
+            expected.append(line)
+        offset += len(line) + 1
+    with tempfile.TemporaryDirectory() as directory:
+        web = written(Path(directory) / "web", drains)
+        query = Query(since * SECOND_US, until * SECOND_US, None, expression)
+        assert said(loglines.lines("web", web, query)) == expected
+
+
+NOW_US = 1_767_323_096_000_000  # 2026-01-02 03:04:56 UTC
+STAMPS = {
+    "now": NOW_US,
+    "-5min": NOW_US - 300 * SECOND_US,
+    "+1h": NOW_US + 3600 * SECOND_US,
+    "5min ago": NOW_US - 300 * SECOND_US,
+    "@1767323096": NOW_US,
+    "@1767323096.5": NOW_US + 500_000,
+    "2026-01-02 03:04:56 UTC": NOW_US,
+    "2026-01-02 03:04:56.25 UTC": NOW_US + 250_000,
+    "2026-01-02T03:04:56Z": NOW_US,
+    "2026-01-02 03:04 UTC": NOW_US - 56 * SECOND_US,
+    "2026-01-02 UTC": NOW_US - 11096 * SECOND_US,
+    "03:04:56 UTC": NOW_US,
+}
+
+
+@pytest.mark.parametrize(("text", "expected_us"), STAMPS.items(), ids=STAMPS.keys())
+def test_a_time_stamp_is_read(text: str, expected_us: int) -> None:
+    assert parse(text, NOW_US) == expected_us
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "2026-02-30", "25:00", "12", "2026-01-02 03", "-", "- ", "@", "infinity ago"])
+def test_what_is_no_time_stamp_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError):
+        parse(text, NOW_US)
+
+
+def test_local_days_follow_each_other_over_the_end_of_summer_time() -> None:
+    program = """
+import time
+from supervisor.client.timestamps import parse
+now_us = 1792922400_000000  # Sunday 2026-10-25, a day of 25 hours, 11:00 in Berlin
+for text in ("today", "tomorrow", "yesterday", "2026-10-25", "2026-10-25 11:00"):
+    print((parse(text, now_us) - now_us) // 3600_000000)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env={"TZ": "Europe/Berlin"}, capture_output=True, text=True, check=True, timeout=20
+    )
+    assert ran.stdout.split() == ["-12", "13", "-36", "-12", "0"]
+
+
+def test_since_seeks_and_does_not_read_the_whole(tmp_path: Path) -> None:
+    drains = [(second, A, b"line %d\n" % second * 10) for second in range(1, 20_000)]
+    web = written(tmp_path / "web", drains)
+    before = _read_bytes()
+    found = said(loglines.lines("web", web, Query(since_us=19_999 * SECOND_US)))
+    assert found == [b"line 19999"] * 10
+    assert _read_bytes() - before < 200_000
+
+
+def _read_bytes() -> int:
+    """How much this process has read so far."""
+    with open("/proc/self/io", encoding="ascii") as file:
+        return int(file.readline().split()[1])
+
+
+def test_now_is_a_time_of_today() -> None:
+    now_us = time.time_ns() // 1000
+    assert parse("today", now_us) <= now_us < parse("tomorrow", now_us)
