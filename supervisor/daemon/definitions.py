@@ -166,8 +166,9 @@ class Definitions:
 
     def adopt(self, result: LoadResult) -> dict[str, Unit]:
         """This is the set in force; its units, for the engine."""
-        if result is not self._result:
-            self._before, self._result = self._result, result
+        if result.units != self._result.units:
+            self._before = self._result
+        self._result = result
         return self.with_instances(result)
 
     def with_instances(self, result: LoadResult) -> dict[str, Unit]:
@@ -196,7 +197,7 @@ class Definitions:
         if not errors or self._before is None:
             return {name: good}
         old, new = self._before.units, self._result.units
-        return {name: good, **{other: old.get(other) for other in old.keys() | new.keys() if old.get(other) != new.get(other)}}
+        return {**{other: old.get(other) for other in old.keys() | new.keys() if old.get(other) != new.get(other)}, name: good}
 
     def go_back(self, units: dict[str, Unit | None], text: str) -> None:
         """These definitions (None: no such unit) are in force again, and what the files say of them is remembered as failed."""

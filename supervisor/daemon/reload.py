@@ -88,7 +88,7 @@ class Reloader:
 
     def _has_unapplied(self) -> bool:
         """Whether the files were read (`supctl reload-units`) before we were told of them."""
-        return any(state.needs_restart for state in self._shell.engine.core.states.values())
+        return any(state.needs_restart and state.job is None for state in self._shell.engine.core.states.values())
 
     async def _take(self, result: LoadResult) -> None:
         definitions = self._definitions
@@ -187,5 +187,3 @@ class Reloader:
 
 def _json(plan: plans.Plan) -> Json:
     return {name: {"action": change.action, "changed": list(change.changed)} for name, change in plan.items()}
-
-

@@ -53,6 +53,7 @@ class RunRecords:
         self._open_of: dict[str, str] = {}  # unit -> the id of its run
         self._waiting: list[Entry] = []
         self._put: Callable[[Entry], None] | None = None
+        self.job_times: dict[tuple[str, str], tuple[int, int]] = {}  # (type, result) -> how many ended, and their microseconds together
         for key, text in remembered.items():
             if key.startswith(RUN_PREFIX):
                 row = self._rows[key.removeprefix(RUN_PREFIX)] = json.loads(text)
@@ -112,7 +113,7 @@ class RunRecords:
         return effect.invocation_id
 
     def _begin(self, effect: fx.Prepare) -> Json:
-        state = self._core.states.get(effect.unit)  # None: its file was gone, and with its end it is forgotten
+        state = self._core.states[effect.unit]
         service = self._core.specs[effect.unit].service
         is_task = service is not None and service.max_attempts is not None
         by = state.job.by if state.job is not None else ""
@@ -165,7 +166,7 @@ class RunRecords:
         return run_id
 
     def _job_finished(self, effect: fx.FinishJob) -> None:
-        row = {
+        row: Json = {
             "ended_us": self._core.now.wall_us,
             "job": effect.job,
             "unit": effect.unit,
@@ -175,6 +176,8 @@ class RunRecords:
             "took_us": effect.took_us,
         }
         self._write("job", row)
+        count, total_us = self.job_times.get((row["type"], row["result"]), (0, 0))
+        self.job_times[row["type"], row["result"]] = (count + 1, total_us + effect.took_us)
 
     def note_event(self, event: Json) -> None:
         """An event as it was published. What a service says of itself all the time is not history."""

@@ -23,7 +23,6 @@ LINKS_MAX = 40  # the kernel's own limit (path_resolution(7))
 _C = InotifyConstants
 MASK = Mask(_C.IN_CLOSE_WRITE | _C.IN_MOVED_FROM | _C.IN_MOVED_TO | _C.IN_CREATE | _C.IN_DELETE | _C.IN_DELETE_SELF | _C.IN_MOVE_SELF
             | _C.IN_ONLYDIR)  # fmt: skip
-_ID = CallbackId(1)
 
 Names = set[str] | None  # None: every unit file, drop-in and drop-in directory; else these entries alone
 
@@ -84,8 +83,8 @@ class FileWatch:
         self._reactor = reactor
         self._on_change = on_change
         self._wanted: dict[str, Names] = {}
-        self._watched: dict[str, WatchDescriptor] = {}
-        self._paths: dict[int, set[str]] = {}
+        self._watched: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
+        self._number = 0
         self._is_stale = False  # a watched directory went: the watches are to be set anew
         self._timer: Handle | None = None
         self._since_us = 0
@@ -98,23 +97,22 @@ class FileWatch:
 
     def watch(self, wanted: dict[str, Names]) -> bool:
         """Watch these directories from now on; whether any is newly watched, so that a look is due for what happened before."""
-        before = {} if self._is_stale else self._watched
+        kept = {} if self._is_stale else {path: known for path, known in self._watched.items() if path in wanted}
         self._is_stale = False
+        self._inotify.remove_callbacks([known for path, known in self._watched.items() if path not in kept])
         self._wanted = wanted
-        watched: dict[str, WatchDescriptor] = {}
-        paths: dict[int, set[str]] = {}
-        for path in wanted:
+        is_new = False
+        for path in wanted.keys() - kept.keys():
+            self._number += 1
+            number = CallbackId(self._number)
             try:
-                descriptor = self._inotify.add_callback(os.fsencode(path), MASK, self, _ID)
+                # Two paths may lead to one directory: each has a callback of its own there.
+                kept[path] = self._inotify.add_callback(os.fsencode(path), MASK, _Callback(self, path), number), number
+                is_new = True
             except OSError:
                 continue  # it is not there (its parent tells when it comes), or the machine's watches are used up
-            watched[path] = descriptor
-            paths.setdefault(descriptor, set()).add(path)
-        self._paths = paths
-        gone = set(self._watched.values()) - set(watched.values())
-        self._watched = watched
-        self._inotify.remove_callbacks([(descriptor, _ID) for descriptor in gone])
-        return any(before.get(path) != descriptor for path, descriptor in watched.items())
+        self._watched = kept
+        return is_new
 
     @property
     def missing(self) -> list[str]:
@@ -129,18 +127,18 @@ class FileWatch:
 
     # -- watchdog's thread -----------------------------------------------------------------------------------------
 
-    def on_event(self, event: InotifyEvent) -> None:
-        """An entry changed, or a watched directory itself."""
+    def tell(self, path: str, event: InotifyEvent) -> None:
+        """An entry of a watched directory changed, or the directory itself."""
         if event.mask & (_C.IN_DELETE_SELF | _C.IN_MOVE_SELF):
-            self._is_stale = True
+            self.tell_all()
+        elif self._matters(path, os.fsdecode(event.name) if event.name else "", event):
+            self._is_stale = self._is_stale or bool(event.mask & _C.IN_ISDIR)
             self._wake()
-            return
-        name = os.fsdecode(event.name) if event.name else ""
-        for path in self._paths.get(event.wd, ()):
-            if self._matters(path, name, event):
-                self._is_stale = self._is_stale or bool(event.mask & _C.IN_ISDIR)
-                self._wake()
-                return
+
+    def tell_all(self) -> None:
+        """A watch is gone, or events were lost: everything is to be looked at, and every directory to be watched anew."""
+        self._is_stale = True
+        self._wake()
 
     def _matters(self, directory: str, name: str, event: InotifyEvent) -> bool:
         names = self._wanted.get(directory, set())
@@ -152,15 +150,6 @@ class FileWatch:
         if event.mask & _C.IN_CREATE and not event.mask & _C.IN_ISDIR:
             return _is_complete(os.path.join(directory, name))
         return True
-
-    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        self._is_stale = True
-        self._wake()
-
-    def on_queue_overflow(self) -> None:
-        """Events were lost: everything is to be looked at, and every directory to be watched anew."""
-        self._is_stale = True
-        self._wake()
 
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
@@ -186,6 +175,23 @@ class FileWatch:
     def _on_quiet(self) -> None:
         self._timer = None
         self._on_change()
+
+
+class _Callback:
+    """What watchdog calls for one watched directory, in its thread."""
+
+    def __init__(self, watch: FileWatch, path: str) -> None:
+        self._watch = watch
+        self._path = path
+
+    def on_event(self, event: InotifyEvent) -> None:
+        self._watch.tell(self._path, event)
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        self._watch.tell_all()
+
+    def on_queue_overflow(self) -> None:
+        self._watch.tell_all()
 
 
 def _is_complete(path: str) -> bool:

@@ -216,6 +216,22 @@ def test_what_does_not_come_up_goes_back_and_is_not_tried_again_until_its_file_c
     assert world.show("web")["rolled_back"] == ""
 
 
+def test_where_the_set_would_not_be_valid_the_whole_set_goes_back() -> None:
+    supd = Supd({"web": '[unit]\nconflicts = ["second"]\n' + OLD, "second": "[unit]\nenabled = false\n" + NEW})
+    try:
+        supd.start()
+        supd.wait_until("web", "running")
+        # In one burst: web gives way to the second, but by a definition that cannot run.
+        supd.write("units/second.toml", NEW)
+        supd.write("units/web.toml", '[service]\nexec_start = "/nonexistent"\n')
+        shown = supd.wait_for("web", "rolled back", lambda shown: shown["rolled_back"] and shown["sub_state"] == "running")
+        assert "1 more went back with it" in shown["rolled_back"]
+        assert supd.wait_until("second", "inactive")["enabled"] == "disabled"
+        supd.stop()
+    finally:
+        supd.remove()
+
+
 def test_a_rolled_back_definition_is_not_tried_by_the_next_supd_either(world: Supd) -> None:
     world.write("units/web.toml", '[service]\nexec_start = "/nonexistent"\n')
     world.wait_for("web", "rolled back", lambda shown: shown["rolled_back"] and shown["sub_state"] == "running")
