@@ -17,7 +17,7 @@ from supervisor.daemon.api.stream import EventRing
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.history import History, HistoryError
-from supervisor.daemon.proctable import usage_of
+from supervisor.daemon.proctable import Process, usage_of
 from supervisor.daemon.reload import Reloader
 from supervisor.daemon.roles import Roles
 from supervisor.daemon.shell import Shell, now
@@ -108,13 +108,26 @@ class World:
     def brief(self, unit: str) -> Json:
         return self._shell.engine.brief(self._known(unit))
 
+    def figures(self, unit: str) -> Json:
+        name = self._known(unit)
+        return {**self._usage(self._shell.processes.members(name, max_age_ms=1000)), "log_lost_bytes": self._shell.pump.lost_bytes(name)}
+
+    def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
+        return self._shell.run_records.job_times
+
+    @staticmethod
+    def _usage(members: list[Process]) -> Json:
+        usages = [usage for p in members if (usage := usage_of(p.pid)) is not None]
+        return {
+            "memory_current_bytes": sum(usage.resident_bytes for usage in usages) if usages else None,
+            "cpu_usage_nsec": sum(usage.cpu_nsec for usage in usages) if usages else None,
+        }
+
     def show(self, unit: str) -> Json:
         name = self._known(unit)
         members = self._shell.processes.members(name, max_age_ms=1000)
         out = self._shell.engine.show(name)
-        usages = [usage for p in members if (usage := usage_of(p.pid)) is not None]
-        out["memory_current_bytes"] = sum(usage.resident_bytes for usage in usages) if usages else None
-        out["cpu_usage_nsec"] = sum(usage.cpu_nsec for usage in usages) if usages else None
+        out |= self._usage(members)
         out["pids"] = [p.pid for p in members]
         out["processes"] = [{"pid": p.pid, "comm": p.comm} for p in members]
         out["tracking"] = self._shell.processes.tracking

@@ -163,7 +163,12 @@ async def history(call: Call) -> Answer:
 
 
 async def metrics_page(call: Call) -> Answer:
-    return Text(metrics.render(call.world).encode(), metrics.CONTENT_TYPE)
+    await asyncio.to_thread(metrics.load)
+    loop = asyncio.get_running_loop()
+    before_s = loop.time()
+    await asyncio.sleep(0)
+    families = metrics.collect(call.world, loop.time() - before_s)
+    return Text(await asyncio.to_thread(metrics.text, families), metrics.CONTENT_TYPE)
 
 
 async def openapi_page(call: Call) -> Answer:

@@ -168,6 +168,12 @@ class Limited:
         seen = [event for event in map(self.seen, self._world.recent_events(_EVENTS_MAX)) if event is not None]
         return seen[-count:] if count > 0 else []
 
+    def figures(self, unit: str) -> Json:
+        return self._world.figures(unit)
+
+    def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
+        return self._world.job_times() if self._sees_all else {}
+
     async def past_events(self, count: int) -> list[Json]:
         seen = [event for event in map(self.seen, await self._world.past_events(_EVENTS_MAX)) if event is not None]
         return seen[-count:] if count > 0 else []

@@ -125,6 +125,12 @@ class Supervision(Protocol):
     def recent_events(self, count: int) -> list[Json]:
         """The last ones of this manager, oldest first."""
 
+    def figures(self, unit: str) -> Json:
+        """For /metrics: {memory_current_bytes, cpu_usage_nsec, log_lost_bytes}; the first two are None without a process."""
+
+    def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """For /metrics, by type and result: how many jobs ended in this manager's life, and the microseconds they took together."""
+
     async def past_events(self, count: int) -> list[Json]:
         """The last ones, of managers before this one too, oldest first."""
 

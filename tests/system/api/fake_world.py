@@ -227,6 +227,13 @@ class FakeWorld:
     def recent_events(self, count: int) -> list[Json]:
         return self.ring.recent(count)
 
+    def figures(self, unit: str) -> Json:
+        is_up = self.units[unit]["active_state"] == "active"
+        return {"memory_current_bytes": 4096 if is_up else None, "cpu_usage_nsec": 1_500_000_000 if is_up else None, "log_lost_bytes": 7}
+
+    def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
+        return {("start", "done"): (2, 3_000_000)}
+
     async def past_events(self, count: int) -> list[Json]:
         return self.ring.recent(count)
 

@@ -127,6 +127,17 @@ def test_who_asked_reaches_the_manager_and_the_log(server: RunningServer) -> Non
 def test_metrics_are_prometheus_text(server: RunningServer) -> None:
     status, head, body = raw.exchange(server.path, b"GET /metrics HTTP/1.0\r\n\r\n")
     assert (status, b"text/plain; version=0.0.4" in head) == (200, True)
-    assert b'supd_units{state="failed"} 1\n' in body
-    assert b'supd_unit_up{unit="web"} 1\n' in body
-    assert all(re.fullmatch(rb"#.*|\w+(\{[^}]*\})? [0-9.e+]+", line) for line in body.splitlines())
+    assert b'supd_units{state="failed"} 1.0\n' in body
+    lines = body.decode().splitlines()
+    for line in (
+        'supd_unit_up{unit="web"} 1.0',
+        'supd_unit_state{state="failed",sub_state="failed",unit="flop"} 1.0',
+        'supd_unit_memory_bytes{unit="web"} 4096.0',
+        'supd_unit_cpu_seconds{unit="web"} 1.5',
+        'supd_unit_log_lost_bytes_total{unit="web"} 7.0',
+        'supd_job_seconds_count{result="done",type="start"} 2.0',
+        'supd_job_seconds_sum{result="done",type="start"} 3.0',
+    ):
+        assert line in lines
+    assert 'supd_unit_memory_bytes{unit="db"}' not in body.decode(), "it has no process, so nothing is said of its memory"
+    assert all(re.fullmatch(r"#.*|\w+(\{[^}]*\})? [0-9.e+-]+", line) for line in lines)
