@@ -54,6 +54,11 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if error.errno is None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _end(1, f"cannot write its output: {os.strerror(error.errno)}")
 
 
 def _end(status: int, text: str) -> int:

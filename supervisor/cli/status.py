@@ -165,7 +165,7 @@ def _overview(session: Session) -> int:
     ]
     out.write(*[f"{label:>12}{':' if label else ' '} {text}" for label, text in rows])
     if errors:
-        out.write("", out.paint("The unit files have errors, so the last good definitions stay in force:", "red"))
+        out.write("", out.paint("The unit files have errors; the last good definitions, if there are any, stay in force:", "red"))
         out.write(*[f"  {error_line(error)}" for error in errors])
     for note in whole.get("notes") or []:
         out.write(f"  note: {neutralise(str(note))}")
@@ -234,7 +234,9 @@ def _states(session: Session, names: list[str]) -> "list[Json]":
 
 
 def _answer(session: Session, words: list[str], is_yes: bool, is_unknown: bool, no: int) -> int:
-    if not session.arguments.has("quiet"):
+    if session.arguments.is_json:
+        session.print_json(words if len(words) != 1 else words[0])
+    elif not session.arguments.has("quiet"):
         session.out.write(*words)
     return OK if is_yes else NO_SUCH_UNIT if is_unknown else no
 

@@ -83,6 +83,7 @@ _JOB_FLAGS = (
     STATE,
     JSON,
 )
+_QUIET = Flag("-q --quiet", "print nothing")
 _WAIT = Flag("--wait", "wait until the units have ended again")
 _NOW = Flag("--now", "start (or stop) it too")
 _WAITING = "Waits for the jobs; Ctrl-C stops the waiting, not the jobs. On failure it prints the step, the reason and the last output.\n"
@@ -122,11 +123,11 @@ VERBS = (
     Verb("top", "look", "Show CPU and memory of units, refreshed", "[PATTERN...]", "unit", 0, None,
          (Flag("-n --iterations", "how many times, then end", "N", is_number=True),
           Flag("-d --delay", "seconds between two looks (2)", "SECONDS", is_number=True), JSON)),
-    Verb("is-active", "look", "Say whether units are active", "UNIT...", "unit", 0, None, (Flag("-q --quiet", "print nothing"), STATE),
+    Verb("is-active", "look", "Say whether units are active", "UNIT...", "unit", 0, None, (_QUIET, STATE, JSON),
          "Exit status: 0 when one is, 3 when none is, 4 when there is no such unit."),
-    Verb("is-failed", "look", "Say whether units have failed", "[UNIT...]", "unit", 0, None, (Flag("-q --quiet", "print nothing"), STATE),
+    Verb("is-failed", "look", "Say whether units have failed", "[UNIT...]", "unit", 0, None, (_QUIET, STATE, JSON),
          "Exit status: 0 when one has, 1 when none has, 4 when there is no such unit."),
-    Verb("is-enabled", "look", "Say whether units start at boot", "UNIT...", "unit", 1, None, (Flag("-q --quiet", "print nothing"),),
+    Verb("is-enabled", "look", "Say whether units start at boot", "UNIT...", "unit", 1, None, (_QUIET, JSON),
          "Exit status: 0 when one does, 1 when none does, 4 when there is no such unit."),
     Verb("wait", "look", "Wait until units are in a state", "UNIT...", "unit", 1, None,
          (Flag("--for", "the state to wait for (active)", "STATE", ("active", "inactive", "failed")),

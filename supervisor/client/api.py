@@ -217,7 +217,8 @@ class Client:
         answer = exchange.answer(ANSWER_TIMEOUT_S)
         if answer is None:
             exchange.close()
-            raise NoDaemon(f"supd at {self.place.path} accepted the request but did not answer within {ANSWER_TIMEOUT_S:.0f} s")
+            text = f"supd at {self.place.path} is there but did not answer within {ANSWER_TIMEOUT_S:.0f} s"
+            raise NoDaemon(f"{text}.\nIts services run on. What it says itself (its stderr) tells whether its manager can be started.")
         return answer
 
 

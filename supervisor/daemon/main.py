@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from supervisor.config.result import LoadResult
 
 EX_CONFIG = 78  # sysexits.h: the keeper does not start us again
-EX_USAGE = 2
+EX_USAGE = 64  # sysexits.h: nor with these arguments
+USAGE_STATUS = 2  # what a person's shell sees of it
 LEAVE_FLUSH_S = 5.0
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     try:
         options = opts.parse(sys.argv[1:])
     except opts.UsageError as error:
-        _die(str(error), EX_CONFIG if _has_keeper() else EX_USAGE)
+        _die(str(error), EX_USAGE if _has_keeper() else USAGE_STATUS)
     if options.help:
         sys.stdout.write(opts.USAGE)
         return
@@ -46,7 +47,7 @@ def main() -> None:
             sys.exit(_check(mode))
         link = KeeperLink.from_environment()
         if link is None:
-            _die("the manager is started by the keeper: run `supd`", EX_USAGE)
+            _die("the manager is started by the keeper: run `supd`", USAGE_STATUS)
         sys.exit(_manage(options, mode, link))
     except SupdError as error:
         _die(str(error), EX_CONFIG if not options.check else 1)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from supervisor.daemon.fdstore import PREFIX as STORE_PREFIX
 from supervisor.daemon.fdstore import FdStore
 from supervisor.daemon.readypipes import ReadyPipes
-from supervisor.engine.lifecycle import DOWN_STATES
 from supervisor.engine.notifications import may_speak
+from supervisor.engine.phases import DOWN_STATES
 from supervisor.model import effects as fx
 from supervisor.model.events import Notified
 from supervisor.model.specification import Service

@@ -25,6 +25,9 @@ def choose(options: Options, environ: "os._Environ[str]", directory: str) -> Mod
     uid = os.geteuid()
     on_change = {"apply": "restart", "load": "ignore"}.get(options.on_change)
     own = {"state_directory": options.state, "runtime_directory": options.runtime}
+    for named in options.units:
+        if not os.path.isdir(named):
+            raise PlaceError(f"cannot read units from {named}: there is no such directory")
     if options.units:
         return modes.project(options.units, on_change=on_change or "restart", **own)
     found = os.path.join(directory, "units")

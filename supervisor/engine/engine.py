@@ -14,7 +14,7 @@ from supervisor.engine import explain, reloading, requests, resume, show, spawne
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
 from supervisor.engine.jobs import Jobs
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.reactions import Reactions
 from supervisor.engine.record import UnitState, dump_state, load_state
 from supervisor.engine.timeouts import Deadlines

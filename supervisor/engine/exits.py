@@ -5,10 +5,11 @@ A failed preparation and a failed step before exec come here too, as an exit wit
 Invariants: an end is accounted for once, by run; a main process that is not the unit's present one changes nothing.
 """
 
+from supervisor.engine import killing, phases
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
 from supervisor.engine.environment import exit_status_text
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import Process, UnitState
 from supervisor.engine.restart import matches
 from supervisor.model.effects import ReadPidFile
@@ -36,14 +37,14 @@ def judge(service: Service, process: Process, code: ExitCode, status: int, *, is
 
 def ended(core: Core, state: UnitState, process: Process, code: ExitCode, status: int, *, oom_killed: bool = False) -> None:
     """A process of the unit is gone: close its books and go on."""
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     is_main = process is state.main
     result = judge(service, process, code, status, is_main=is_main)
-    if code == ExitCode.UNKNOWN and state.sub in (S.STOP, *life.SIGTERM_STATES):
+    if code == ExitCode.UNKNOWN and state.sub in (S.STOP, *phases.SIGTERM_STATES):
         result = Result.SUCCESS  # it was asked to end and ended: nobody can say more of an adopted process
     if oom_killed and result != Result.SUCCESS:
         result = Result.OOM_KILL
-    command = life.commands_of(service, process.phase)
+    command = phases.commands_of(service, process.phase)
     ignores_failure = process.index < len(command) and command[process.index].ignores_failure
     if ignores_failure:
         result = Result.SUCCESS
@@ -52,7 +53,7 @@ def ended(core: Core, state: UnitState, process: Process, code: ExitCode, status
         core.note(state.name, "reload", _end_text(command, process, code, status))
     elif result != Result.SUCCESS and not state.failed_text:
         state.failed_step, state.failed_text = process.phase, _end_text(command, process, code, status)
-    life.forget(core, state, process)
+    phases.forget(core, state, process)
     if is_main:
         _main_ended(core, state, service, process, code, status, result)
     else:
@@ -89,11 +90,11 @@ def exit_status_words(status: int) -> str:
 
 def resources_failed(core: Core, state: UnitState, process: Process, *, is_main: bool) -> None:
     """A process could not even be asked for (no fork, an environment file that cannot be read): result `resources`."""
-    life.forget(core, state, process)
+    phases.forget(core, state, process)
     if is_main:
-        _after_main(core, state, life.service_of(core, state), Result.RESOURCES)
+        _after_main(core, state, phases.service_of(core, state), Result.RESOURCES)
     else:
-        _after_control(core, state, life.service_of(core, state), Result.RESOURCES)
+        _after_control(core, state, phases.service_of(core, state), Result.RESOURCES)
 
 
 # -- the main process --------------------------------------------------------------------------------------------------
@@ -105,9 +106,9 @@ def _main_ended(core: Core, state: UnitState, service: Service, process: Process
     if service.type == "oneshot" and result == Result.SUCCESS and process.index + 1 < len(service.exec_start) and state.sub == S.START:
         life.spawn(core, state, Phase.START, process.index + 1, is_main=True)
         return
-    if service.exit_type == "cgroup" and not state.is_empty and state.sub in (S.START, S.START_POST, S.RUNNING, *life.RELOAD_STATES):
+    if service.exit_type == "cgroup" and not state.is_empty and state.sub in (S.START, S.START_POST, S.RUNNING, *phases.RELOAD_STATES):
         life.fail_with(state, result)
-        life.watch_empty(core, state)
+        killing.watch_empty(core, state)
         return
     _after_main(core, state, service, result)
 
@@ -117,7 +118,7 @@ def _after_main(core: Core, state: UnitState, service: Service, result: Result) 
     sub = state.sub
     if sub == S.START:
         _start_lost_main(core, state, service, result)
-    elif sub in (S.START_POST, *life.RELOAD_STATES):
+    elif sub in (S.START_POST, *phases.RELOAD_STATES):
         life.fail_with(state, result)
         if state.control is None:
             life.enter_stop(core, state, result)
@@ -127,7 +128,7 @@ def _after_main(core: Core, state: UnitState, service: Service, result: Result) 
         life.fail_with(state, result)
         if state.control is None:
             life.enter_stop_post(core, state, result)
-    elif sub in life.FINAL_STATES:
+    elif sub in phases.FINAL_STATES:
         life.fail_with(state, result)
         if state.control is None:
             _final_kill_worked(core, state, result)
@@ -158,7 +159,7 @@ def _final_kill_worked(core: Core, state: UnitState, result: Result) -> None:
     life.fail_with(state, result)
     if state.empty_token:
         return
-    if state.sub != S.FINAL_SIGKILL and life.service_of(core, state).send_sigkill:
+    if state.sub != S.FINAL_SIGKILL and phases.service_of(core, state).send_sigkill:
         life.enter_signal(core, state, S.FINAL_SIGKILL, result)  # kill mode mixed: now the others
     else:
         life.enter_dead(core, state, result, allows_restart=True)
@@ -174,7 +175,7 @@ def _control_ended(core: Core, state: UnitState, service: Service, process: Proc
         result = Result.EXEC_CONDITION
     if state.sub != S.RELOAD:
         life.fail_with(state, result)
-    commands = life.commands_of(service, process.phase)
+    commands = phases.commands_of(service, process.phase)
     if result == Result.SUCCESS and process.index + 1 < len(commands) and _continues(state):
         life.spawn(core, state, process.phase, process.index + 1, is_main=False)
         return
@@ -187,14 +188,14 @@ def _control_ended(core: Core, state: UnitState, service: Service, process: Proc
 
 def _continues(state: UnitState) -> bool:
     """Whether the series of commands goes on: not when its unit is being killed meanwhile."""
-    return state.sub not in life.KILL_STATES
+    return state.sub not in phases.KILL_STATES
 
 
 def _after_control(core: Core, state: UnitState, service: Service, result: Result) -> None:
     """A phase's last command is done, or one of them failed: where that leads from each state."""
     sub = state.sub
     is_success = result == Result.SUCCESS
-    if sub in life.STARTING_STATES and not is_success:
+    if sub in phases.STARTING_STATES and not is_success:
         life.enter_signal(core, state, S.STOP_SIGTERM, result)
     elif sub == S.CONDITION:
         life.enter_start_pre(core, state)
@@ -216,7 +217,7 @@ def _after_control(core: Core, state: UnitState, service: Service, result: Resul
             life.enter_stop_post(core, state, result)
     elif sub == S.STOP_POST:
         life.enter_signal(core, state, S.FINAL_SIGTERM, result)
-    elif sub in life.FINAL_STATES and state.main is None:
+    elif sub in phases.FINAL_STATES and state.main is None:
         _final_kill_worked(core, state, result)
 
 
@@ -224,12 +225,12 @@ def _read_pid_file(core: Core, state: UnitState, *, waits: bool) -> None:
     """Ask which process is the main one of a forking service."""
     core.touch(state)
     state.pid_file_token = core.mint()
-    core.emit(ReadPidFile(state.name, state.pid_file_token, life.service_of(core, state).pid_file, waits))
+    core.emit(ReadPidFile(state.name, state.pid_file_token, phases.service_of(core, state).pid_file, waits))
 
 
 def _reload_command_ended(core: Core, state: UnitState, result: Result) -> None:
     state.reload_result = result
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     if state.main is None and state.is_main_known and state.result == Result.SUCCESS and service.exit_type == "main":
         life.enter_stop(core, state, Result.SUCCESS)
     elif state.notify_state == "reloading":
@@ -262,5 +263,5 @@ def emptied(core: Core, state: UnitState) -> None:
         life.enter_running(core, state, Result.SUCCESS)
     elif sub in (S.STOP_WATCHDOG, S.STOP_SIGTERM, S.STOP_SIGKILL):
         life.enter_stop_post(core, state, Result.SUCCESS)
-    elif sub in life.FINAL_STATES:
+    elif sub in phases.FINAL_STATES:
         life.enter_dead(core, state, Result.SUCCESS, allows_restart=True)

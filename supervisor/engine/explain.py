@@ -7,7 +7,7 @@ from typing import Any
 
 from supervisor.engine import timeouts
 from supervisor.engine.core import Core
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import UnitState
 from supervisor.model.states import JobType
 
@@ -49,6 +49,8 @@ def _explain(core: Core, state: UnitState, because: list[Json], seen: set[str]) 
         text += f" for {', '.join(waits)}" if waits else ""
         text += f" (asked for by {job.by})" if job.by else ""
         because.append(_link("job", state.name, 0, text))
+        if spec is not None and spec.service is not None and (waited := timeouts.waits_for(spec.service, state)):
+            because.append(_link("waits", state.name, 0, waited))
         causes += waits
     if state.blocked_on:
         because.append(_link("dependency", state.blocked_on, 0, f"{state.name} waits for {state.blocked_on}, which did not start"))

@@ -12,7 +12,7 @@ from supervisor.engine import jobtypes
 from supervisor.engine.core import Core
 from supervisor.engine.record import Job, UnitState
 from supervisor.engine.transaction import Planned, plan_job, plan_many
-from supervisor.model.effects import FinishJob
+from supervisor.model.effects import FinishJob, SaveIntent
 from supervisor.model.states import ActiveState, JobMode, JobResult, JobState, JobType
 
 START, VERIFY, STOP, RELOAD, RESTART = JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RELOAD, JobType.RESTART
@@ -53,7 +53,20 @@ class Jobs:
             id_ = self._install(job, mode, by=by, is_manual=is_manual and job is anchor)
             if job is anchor:
                 anchor_id = id_
+            else:
+                self._note_propagated(job, type_, unit, by=by, is_manual=is_manual)
         return anchor_id
+
+    def _note_propagated(self, job: Planned, type_: JobType, cause: str, *, by: str, is_manual: bool) -> None:
+        """A unit is started or stopped for another's sake: `why` must be able to tell for whose, and by whom."""
+        core = self._core
+        asked = f", asked for by {by}" if by else ""
+        core.note(job.unit, "propagated", f"a {job.type} job comes with the {type_} of {cause}{asked}", cause)
+        state = core.state_of(job.unit)
+        if is_manual and job.type in (START, RESTART) and core.is_kept_down(job.unit):
+            # Who starts what needs it wants it up: the older wish to have it down is over.
+            state.intent = None
+            core.emit(SaveIntent(job.unit, None, "", by, core.now.wall_us))
 
     def enqueue_many(self, type_: JobType, units: list[str], *, by: str, mode: JobMode = JobMode.REPLACE) -> None:
         for job in plan_many(self._core, type_, units):

@@ -16,41 +16,11 @@ Invariants: at most one main and one control process; a unit that is down has ne
 
 from supervisor.engine import environment, probing, restart
 from supervisor.engine.core import Core
+from supervisor.engine.killing import drop_control, kill, watch_empty
+from supervisor.engine.phases import SIGKILL, S, commands_of, forget, service_of
 from supervisor.engine.record import Process, UnitState
-from supervisor.model.effects import Forget, Kill, Prepare, Record, Release, WatchEmpty
-from supervisor.model.specification import Command, Service
-from supervisor.model.states import ACTIVE_OF, JobType, Phase, Result, SubState
-
-S = SubState
-SIGKILL = 9
-
-SIGTERM_STATES = frozenset({S.STOP_SIGTERM, S.FINAL_SIGTERM})
-SIGKILL_STATES = frozenset({S.STOP_SIGKILL, S.FINAL_SIGKILL})
-WATCHDOG_STATES = frozenset({S.STOP_WATCHDOG, S.FINAL_WATCHDOG})
-KILL_STATES = SIGTERM_STATES | SIGKILL_STATES | WATCHDOG_STATES
-FINAL_STATES = frozenset({S.FINAL_WATCHDOG, S.FINAL_SIGTERM, S.FINAL_SIGKILL})
-STARTING_STATES = frozenset({S.CONDITION, S.START_PRE, S.START, S.START_POST})
-RELOAD_STATES = frozenset({S.RELOAD, S.RELOAD_SIGNAL, S.RELOAD_NOTIFY})
-DOWN_STATES = frozenset(sub for sub, active in ACTIVE_OF.items() if active.is_down)
-
-
-def service_of(core: Core, state: UnitState) -> Service:
-    service = core.specs[state.name].service
-    assert service is not None, f"{state.name} is no service"
-    return service
-
-
-def commands_of(service: Service, phase: Phase) -> tuple[Command, ...]:
-    return {
-        Phase.CONDITION: service.exec_condition,
-        Phase.START_PRE: service.exec_start_pre,
-        Phase.START: service.exec_start,
-        Phase.START_POST: service.exec_start_post,
-        Phase.RELOAD: service.exec_reload,
-        Phase.STOP: service.exec_stop,
-        Phase.STOP_POST: service.exec_stop_post,
-    }[phase]
-
+from supervisor.model.effects import Kill, Prepare, Record, Release
+from supervisor.model.states import ACTIVE_OF, Phase, Result, SubState
 
 # -- changing state ----------------------------------------------------------------------------------------------------
 
@@ -120,18 +90,6 @@ def _run_phase(core: Core, state: UnitState, sub: SubState, phase: Phase) -> boo
     return True
 
 
-def forget(core: Core, state: UnitState, process: Process) -> None:
-    """Give up a process that has no pid yet, or close the books of one that ended."""
-    if process.stage == "idle":
-        core.idle_pending.pop(state.name, None)
-    if process.run:
-        core.emit(Forget(state.name, process.run))
-    if state.main is process:
-        state.main = None
-    elif state.control is process:
-        state.control = None
-
-
 # -- starting ----------------------------------------------------------------------------------------------------------
 
 
@@ -141,7 +99,8 @@ def begin_start(core: Core, state: UnitState) -> None:
     core.touch(state)
     if state.sub != S.AUTO_RESTART_QUEUED:
         # What was decided about earlier lives explains this one no longer; an automatic restart goes on with the story.
-        state.because = [reason for reason in state.because if reason.wall_us == core.now.wall_us]
+        asked_us = core.now.wall_us - (core.now.mono_us - state.job.created_us if state.job is not None else 0)
+        state.because = [reason for reason in state.because if reason.wall_us >= asked_us]
     if state.flushes_restarts:
         state.n_restarts = state.backoff_step = state.attempt = 0
         state.flushes_restarts = False
@@ -285,7 +244,7 @@ def enter_reload_by_notify(core: Core, state: UnitState) -> None:
 def enter_stop(core: Core, state: UnitState, result: Result) -> None:
     """A unit that had started goes down: ExecStop= first."""
     fail_with(state, result)
-    _drop_control(core, state)
+    drop_control(core, state)
     if not _run_phase(core, state, S.STOP, Phase.STOP):
         enter_signal(core, state, S.STOP_SIGTERM, Result.SUCCESS)
 
@@ -323,73 +282,6 @@ def enter_stop_post(core: Core, state: UnitState, result: Result) -> None:
         enter_signal(core, state, S.FINAL_SIGTERM, Result.SUCCESS)
 
 
-def kill(core: Core, state: UnitState, sub: SubState) -> bool:
-    """Send what this state sends, by kill mode (`systemd.kill(5)`); whether there is anything to wait for."""
-    service = service_of(core, state)
-    for process in (state.main, state.control):
-        if process is not None and process.stage in ("idle", "preparing"):
-            forget(core, state, process)
-    if service.kill_mode == "none":
-        return False
-    known = [p for p in (state.main, state.control) if p is not None and p.pid]
-    waits = state.main is not None or state.control is not None
-    covers_all = kills_all(service, sub) and not state.is_empty
-    if covers_all or known:
-        signal = signal_for(core, state, service, sub)
-        core.emit(
-            Kill(
-                state.name,
-                signal,
-                "all" if covers_all else "main",
-                tuple(p.pid for p in known),
-                tuple(p.run for p in known),
-                and_continue=sub not in SIGKILL_STATES,
-                and_hangup=service.send_sighup and sub in SIGTERM_STATES,
-                is_repeated=covers_all and sub in SIGKILL_STATES and signal == SIGKILL,
-            )
-        )
-    if covers_all:
-        watch_empty(core, state)
-    return waits or covers_all
-
-
-def kills_all(service: Service, sub: SubState) -> bool:
-    """Whether this state's signal goes to every process of the unit, not to the known ones alone (`systemd.kill(5)`, KillMode=)."""
-    return service.kill_mode == "control-group" or (service.kill_mode == "mixed" and sub in SIGKILL_STATES)
-
-
-def signal_for(core: Core, state: UnitState, service: Service, sub: SubState) -> int:
-    """The signal that a kill state sends."""
-    if sub in SIGKILL_STATES:
-        return service.final_kill_signal
-    if sub in WATCHDOG_STATES:
-        return service.watchdog_signal
-    job = state.job
-    if service.restart_kill_signal is not None and job is not None and job.type == JobType.RESTART:
-        return service.restart_kill_signal
-    return service.kill_signal
-
-
-def watch_empty(core: Core, state: UnitState) -> None:
-    """Ask to be told when no process is left."""
-    core.touch(state)
-    state.empty_token = core.mint()
-    core.emit(WatchEmpty(state.name, state.empty_token))
-
-
-def kill_control(core: Core, state: UnitState) -> None:
-    """SIGKILL to the control process (a reload that hangs), whose end no longer matters."""
-    control = state.control
-    if control is not None and control.pid:
-        core.emit(Kill(state.name, SIGKILL, "control", (control.pid,), (control.run,)))
-    _drop_control(core, state)
-
-
-def _drop_control(core: Core, state: UnitState) -> None:
-    if state.control is not None:
-        forget(core, state, state.control)
-
-
 # -- down --------------------------------------------------------------------------------------------------------------
 
 
@@ -405,6 +297,8 @@ def enter_dead(core: Core, state: UnitState, result: Result, *, allows_restart: 
     if not restarts:
         if reason and is_failed:
             core.note(state.name, "restart", f"not restarted: {reason}")
+        elif not state.forbids_restart and state.result == Result.SUCCESS:
+            core.note(state.name, "ended", "it ended by itself, without a failure")
         state.flushes_restarts = True
         core.emit(Release(state.name))
         set_state(core, state, S.FAILED if is_failed else S.DEAD)

@@ -5,9 +5,9 @@ sender may speak (`notify_access`) is judged here, since only here it is known w
 """
 
 from supervisor.engine import lifecycle as life
-from supervisor.engine import timeouts
+from supervisor.engine import phases, timeouts
 from supervisor.engine.core import Core
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import Process, UnitState
 from supervisor.model.effects import Record
 from supervisor.model.events import Notified
@@ -15,8 +15,8 @@ from supervisor.model.specification import Service
 from supervisor.model.states import Phase, Result
 
 _ACCESS = ("none", "main", "exec", "all")
-_MAIN_PID_STATES = frozenset({S.START, S.START_POST, S.RUNNING, *life.RELOAD_STATES, S.STOP, S.STOP_SIGTERM})
-_EXTENDABLE_STATES = frozenset({*life.STARTING_STATES, S.RUNNING, *life.RELOAD_STATES, S.STOP, *life.KILL_STATES, S.STOP_POST})
+_MAIN_PID_STATES = frozenset({S.START, S.START_POST, S.RUNNING, *phases.RELOAD_STATES, S.STOP, S.STOP_SIGTERM})
+_EXTENDABLE_STATES = frozenset({*phases.STARTING_STATES, S.RUNNING, *phases.RELOAD_STATES, S.STOP, *phases.KILL_STATES, S.STOP_POST})
 
 
 def may_speak(service: Service, state: UnitState, pid: int) -> bool:
@@ -32,7 +32,7 @@ def may_speak(service: Service, state: UnitState, pid: int) -> bool:
 def on_notified(core: Core, state: UnitState, event: Notified) -> None:
     """Handle one datagram."""
     spec = core.specs.get(state.name)
-    if spec is None or spec.service is None or state.sub in life.DOWN_STATES:
+    if spec is None or spec.service is None or state.sub in phases.DOWN_STATES:
         return
     service, fields = spec.service, event.fields
     if not may_speak(service, state, event.pid):
@@ -69,7 +69,7 @@ def _on_times(core: Core, state: UnitState, service: Service, fields: dict[str, 
     if fields.get("WATCHDOG") == "1":
         if state.watchdog_from_us:
             state.watchdog_from_us = now_us
-    elif fields.get("WATCHDOG") == "trigger" and state.sub in (S.START, S.START_POST, S.RUNNING, *life.RELOAD_STATES):
+    elif fields.get("WATCHDOG") == "trigger" and state.sub in (S.START, S.START_POST, S.RUNNING, *phases.RELOAD_STATES):
         timeouts.on_watchdog(core, state, "the service asked for it (WATCHDOG=trigger)")
 
 
@@ -93,7 +93,7 @@ def set_main_pid(core: Core, state: UnitState, pid: int) -> None:
     if state.control is not None and state.control.pid == pid:
         return  # the control process stays what it is
     if state.main is not None:
-        life.forget(core, state, state.main)
+        phases.forget(core, state, state.main)
     state.main = Process(Phase.START, pid=pid, stage="execed", is_alien=True)
     state.main_pid_last = pid
     state.main_started_wall_us = core.now.wall_us
@@ -103,7 +103,7 @@ def set_main_pid(core: Core, state: UnitState, pid: int) -> None:
 
 def _ready(core: Core, state: UnitState, fields: dict[str, str]) -> None:
     state.notify_state = "ready"
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     if state.sub == S.START and service.type in ("notify", "notify-reload"):
         life.type_is_ready(core, state)
         return

@@ -7,7 +7,7 @@ when every probe of it has succeeded `success_threshold` times in a row. A start
 Invariants: answers carry the stage's token, so that a late one cannot touch the next stage; no probe outlives its stage.
 """
 
-from supervisor.engine import lifecycle
+from supervisor.engine import lifecycle, phases
 from supervisor.engine.core import Core
 from supervisor.engine.record import UnitState
 from supervisor.model.effects import StartProbe, StopProbes
@@ -78,7 +78,7 @@ def resume(core: Core, state: UnitState) -> None:
     Except for lines of output: they are told again from the run's first one, and would count twice.
     """
     if state.probe_token:
-        probes = lifecycle.service_of(core, state).probes
+        probes = phases.service_of(core, state).probes
         for index in _members(core, state, state.probe_stage):
             if probes[index].kind == "log" and state.probe_counts.get(str(index), 0) < probes[index].success_threshold:
                 state.probe_counts.pop(str(index), None)

@@ -9,7 +9,7 @@ from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
 from supervisor.engine.graph import Graph
 from supervisor.engine.jobs import Jobs
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import Intent, UnitState
 from supervisor.model.effects import Answer, Kill, SaveIntent
 from supervisor.model.errors import TransactionError

@@ -4,8 +4,7 @@ Effects that the keeper carried out are not repeated: spawns and signals to know
 Everything else is asked for again and is harmless to repeat.
 """
 
-from supervisor.engine import environment, probing
-from supervisor.engine import lifecycle as life
+from supervisor.engine import environment, killing, phases, probing
 from supervisor.engine.core import Core
 from supervisor.engine.record import UnitState
 from supervisor.model.effects import CheckConditions, Kill, Leave, Prepare, ReadPidFile, Release, WatchEmpty
@@ -31,12 +30,12 @@ def ask_again(core: Core) -> None:
         if state.active.is_down and state.invocation_id:
             core.emit(Release(state.name))
         _prepare_again(core, state)
-        if state.sub in life.KILL_STATES:
+        if state.sub in phases.KILL_STATES:
             _kill_others_again(core, state)
         if state.empty_token:
             core.emit(WatchEmpty(state.name, state.empty_token))
         if state.pid_file_token:
-            waits = bool(spec.service.pid_file) and not (spec.service.exec_start_post and state.sub == life.S.START)
+            waits = bool(spec.service.pid_file) and not (spec.service.exec_start_post and state.sub == phases.S.START)
             core.emit(ReadPidFile(state.name, state.pid_file_token, spec.service.pid_file, waits))
         probing.resume(core, state)
     if core.left and core.leaving is not None:
@@ -44,29 +43,29 @@ def ask_again(core: Core) -> None:
 
 
 def _prepare_again(core: Core, state: UnitState) -> None:
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     for process in (state.main, state.control):
         if process is None or process.stage not in ("preparing", "spawning"):
             continue
         # A run that was already with the keeper is answered by the keeper's table; preparing it again does no harm.
-        commands = life.commands_of(service, Phase(process.phase))
+        commands = phases.commands_of(service, Phase(process.phase))
         if process.stage == "preparing" and process.index < len(commands):
             is_main = process is state.main
-            if state.sub == life.S.START and process.index == 0 and (service.exec_condition or service.exec_start_pre):
+            if state.sub == phases.S.START and process.index == 0 and (service.exec_condition or service.exec_start_pre):
                 # Whether what these left behind was killed is not known (lifecycle.enter_start).
-                core.emit(Kill(state.name, life.SIGKILL, "all"))
+                core.emit(Kill(state.name, phases.SIGKILL, "all"))
             variables = environment.variables(core, state, process, is_main=is_main)
             core.emit(Prepare(state.name, process.run, process.phase, commands[process.index], state.invocation_id, variables))
 
 
 def _kill_others_again(core: Core, state: UnitState) -> None:
     """The known processes were signalled with the record; whether the others were is not known."""
-    service = life.service_of(core, state)
-    is_kill = state.sub in life.SIGKILL_STATES
-    if not state.empty_token or state.is_empty or not life.kills_all(service, state.sub):
+    service = phases.service_of(core, state)
+    is_kill = state.sub in phases.SIGKILL_STATES
+    if not state.empty_token or state.is_empty or not killing.kills_all(service, state.sub):
         return
     known = [p for p in (state.main, state.control) if p is not None and p.pid]
-    signal = life.signal_for(core, state, service, state.sub)
+    signal = killing.signal_for(core, state, service, state.sub)
     core.emit(
         Kill(
             state.name,
@@ -75,6 +74,6 @@ def _kill_others_again(core: Core, state: UnitState) -> None:
             tuple(p.pid for p in known),
             tuple(p.run for p in known),
             and_continue=not is_kill,
-            is_repeated=is_kill and signal == life.SIGKILL,
+            is_repeated=is_kill and signal == phases.SIGKILL,
         )
     )

@@ -4,10 +4,10 @@ A report that was handled before changes nothing, so that after a crash of the m
 replayed. What an end of a process means is decided in exits, what a word of it means in notifications and probing.
 """
 
-from supervisor.engine import exits, notifications, probing
+from supervisor.engine import exits, killing, notifications, phases, probing
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import Process, UnitState
 from supervisor.model import events as ev
 from supervisor.model.effects import Forget, Kill, Spawn
@@ -63,7 +63,7 @@ def _never_ran(core: Core, state: UnitState, process: Process, step: str, exit_s
     if step in ("environment", "fork"):
         exits.resources_failed(core, state, process, is_main=is_main)
         return
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     if is_main and service.type in ("simple", "idle") and not state.is_type_ready:
         # Type simple does not wait for exec: it was up, and then its process left with this status.
         life.type_is_ready(core, state)
@@ -78,22 +78,22 @@ def on_forked(core: Core, event: ev.Forked) -> None:
         return
     state, process = found
     process.stage, process.pid = "forked", event.pid
-    if state.sub in life.KILL_STATES:
+    if state.sub in phases.KILL_STATES:
         _kill_late(core, state, process)
     if process is not state.main:
         return
     state.is_main_known = True
     state.main_pid_last, state.main_run_last = event.pid, event.run
     state.main_started_wall_us = core.now.wall_us
-    if life.service_of(core, state).type in ("simple", "idle"):
+    if phases.service_of(core, state).type in ("simple", "idle"):
         life.type_is_ready(core, state)
 
 
 def _kill_late(core: Core, state: UnitState, process: Process) -> None:
     """It was on its way to be forked when its unit's processes were killed: it gets the same signal now."""
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     if service.kill_mode != "none":
-        core.emit(Kill(state.name, life.signal_for(core, state, service, state.sub), "main", (process.pid,), (process.run,)))
+        core.emit(Kill(state.name, killing.signal_for(core, state, service, state.sub), "main", (process.pid,), (process.run,)))
 
 
 def on_execed(core: Core, event: ev.Execed) -> None:
@@ -102,7 +102,7 @@ def on_execed(core: Core, event: ev.Execed) -> None:
         return
     state, process = found
     process.stage = "execed"
-    if process is state.main and life.service_of(core, state).type == "exec":
+    if process is state.main and phases.service_of(core, state).type == "exec":
         life.type_is_ready(core, state)
 
 
@@ -129,7 +129,7 @@ def on_pid_file_read(core: Core, event: ev.PidFileRead) -> None:
         return
     core.touch(state)
     state.pid_file_token = 0
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     if event.pid:
         notifications.set_main_pid(core, state, event.pid)
     elif event.text:

@@ -8,10 +8,10 @@ Invariant: `next_deadline` equals the least `deadline_of` over all units.
 
 from heapq import heappop, heappush
 
-from supervisor.engine import environment, probing
+from supervisor.engine import environment, killing, phases, probing
 from supervisor.engine import lifecycle as life
 from supervisor.engine.core import Core
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import UnitState
 from supervisor.model.specification import SECOND_US, Service
 from supervisor.model.states import JobType, Result, SubState
@@ -19,7 +19,7 @@ from supervisor.model.states import JobType, Result, SubState
 IDLE_WAIT_US = 5 * SECOND_US  # how long type idle waits for the queue at most (systemd.service(5))
 CHECK_TIMEOUT_US = 90 * SECOND_US  # how long conditions may take to evaluate (a hung network file system)
 
-_WATCHED_STATES = frozenset({S.START_POST, S.RUNNING, *life.RELOAD_STATES})
+_WATCHED_STATES = frozenset({S.START_POST, S.RUNNING, *phases.RELOAD_STATES})
 
 
 def span_us(service: Service, state: UnitState) -> int | None:
@@ -27,9 +27,9 @@ def span_us(service: Service, state: UnitState) -> int | None:
     sub = state.sub
     if sub == S.START and service.type in ("simple", "idle") and state.main is not None and not state.main.is_running:
         return None  # one that runs and is still not up waits for what another definition, replaced meanwhile, had promised
-    if sub in life.STARTING_STATES or sub in life.RELOAD_STATES:
+    if sub in phases.STARTING_STATES or sub in phases.RELOAD_STATES:
         return service.timeout_start_us
-    if sub in life.WATCHDOG_STATES:
+    if sub in phases.WATCHDOG_STATES:
         return service.timeout_abort_us
     if sub in (S.STOP, S.STOP_SIGTERM, S.STOP_SIGKILL, S.STOP_POST, S.FINAL_SIGTERM, S.FINAL_SIGKILL):
         return service.timeout_stop_us
@@ -108,26 +108,43 @@ class Deadlines:
         return names
 
 
+def waits_for(service: Service, state: UnitState) -> str:
+    """What a unit that is starting or reloading waits for, in words; "" where its state says it all."""
+    if state.sub in (S.RELOAD_SIGNAL, S.RELOAD_NOTIFY):
+        return "it has not said that the reload is over (READY=1)"
+    if state.sub not in (S.START, S.START_POST):
+        return ""
+    if state.pid_file_token:
+        return f"its PID file {service.pid_file} names no process of it" if service.pid_file else "its main process is not known"
+    if state.probe_stage:
+        kinds = ", ".join(f"{probe.kind} {probe.target}".strip() for probe in service.probes if probe.stage == state.probe_stage)
+        return f"its {state.probe_stage} probes do not all hold yet ({kinds})"
+    if state.sub == S.START and service.type in ("notify", "notify-reload"):
+        return "it has not said READY=1"
+    return ""
+
+
 # -- when it is time ---------------------------------------------------------------------------------------------------
 
 
 def on_state_timeout(core: Core, state: UnitState) -> None:
     """The present sub state has lasted too long (service_dispatch_timer). Automatic restarts are the engine's affair."""
-    service = life.service_of(core, state)
+    service = phases.service_of(core, state)
     sub = state.sub
     if sub == S.RUNNING:
         core.note(state.name, "timeout", "it ran for runtime_max_sec and is stopped")
         life.enter_stop(core, state, Result.TIMEOUT)
         return
     text = f"{sub} took longer than {_key_of(sub)} ({(span_us(service, state) or 0) / 1_000_000:g} s) allows"
+    text += f": {waited}" if (waited := waits_for(service, state)) else ""
     core.note(state.name, "timeout", text, state=sub)
-    if sub not in life.RELOAD_STATES and not state.failed_text:
-        state.failed_step, state.failed_text = "timeout", text
-    if sub in life.STARTING_STATES:
+    if sub not in phases.RELOAD_STATES and not state.failed_text:
+        state.failed_step, state.failed_text = str(sub), text
+    if sub in phases.STARTING_STATES:
         probing.stop(core, state)
         _escalate(core, state, service.timeout_start_failure_mode, is_final=False)
-    elif sub in life.RELOAD_STATES:
-        life.kill_control(core, state)
+    elif sub in phases.RELOAD_STATES:
+        killing.kill_control(core, state)
         state.reload_result = Result.TIMEOUT
         state.notify_state = "ready" if state.notify_state == "reloading" else state.notify_state
         life.enter_running(core, state, Result.SUCCESS)
@@ -154,7 +171,7 @@ def _escalate(core: Core, state: UnitState, mode: str, *, is_final: bool) -> Non
         life.enter_signal(core, state, S.FINAL_SIGTERM if is_final else S.STOP_SIGTERM, Result.TIMEOUT)
     elif mode == "abort":
         life.enter_signal(core, state, S.FINAL_WATCHDOG if is_final else S.STOP_WATCHDOG, Result.TIMEOUT)
-    elif life.service_of(core, state).send_sigkill:
+    elif phases.service_of(core, state).send_sigkill:
         life.enter_signal(core, state, S.FINAL_SIGKILL if is_final else S.STOP_SIGKILL, Result.TIMEOUT)
     elif is_final:
         life.enter_dead(core, state, Result.TIMEOUT, allows_restart=False)
@@ -163,9 +180,9 @@ def _escalate(core: Core, state: UnitState, mode: str, *, is_final: bool) -> Non
 
 
 def _key_of(sub: SubState) -> str:
-    if sub in life.STARTING_STATES or sub in life.RELOAD_STATES:
+    if sub in phases.STARTING_STATES or sub in phases.RELOAD_STATES:
         return "timeout_start_sec"
-    return "timeout_abort_sec" if sub in life.WATCHDOG_STATES else "timeout_stop_sec"
+    return "timeout_abort_sec" if sub in phases.WATCHDOG_STATES else "timeout_stop_sec"
 
 
 def on_watchdog(core: Core, state: UnitState, text: str) -> None:

@@ -4,15 +4,15 @@ Called by the job queue when a job's turn has come; the answer says whether the 
 """
 
 from supervisor.engine import lifecycle as life
-from supervisor.engine import restart
+from supervisor.engine import phases, restart
 from supervisor.engine.core import Core
 from supervisor.engine.jobs import Outcome
-from supervisor.engine.lifecycle import S
+from supervisor.engine.phases import S
 from supervisor.engine.record import UnitState
 from supervisor.model.effects import CheckConditions
 from supervisor.model.states import ActiveState, JobResult, Result
 
-_STOPPING = frozenset({S.STOP, S.STOP_POST, *life.KILL_STATES})
+_STOPPING = frozenset({S.STOP, S.STOP_POST, *phases.KILL_STATES})
 
 
 def start(core: Core, state: UnitState) -> Outcome:
@@ -25,7 +25,7 @@ def start(core: Core, state: UnitState) -> Outcome:
     if state.sub in _STOPPING or state.sub == S.AUTO_RESTART:
         # A service that waits for its restart is not started early: the job stays queued until the restart comes.
         return "again"
-    if state.sub in life.STARTING_STATES:
+    if state.sub in phases.STARTING_STATES:
         return None
     if spec.conditions or spec.asserts:
         if not state.check:
@@ -107,7 +107,7 @@ def stop(core: Core, state: UnitState) -> Outcome:
         return None
     if sub in (S.AUTO_RESTART, S.AUTO_RESTART_QUEUED):
         life.leave_auto_restart(core, state)
-    elif sub in life.STARTING_STATES or sub in life.RELOAD_STATES:
+    elif sub in phases.STARTING_STATES or sub in phases.RELOAD_STATES:
         life.enter_signal(core, state, S.STOP_SIGTERM, Result.SUCCESS)
     else:
         life.enter_stop(core, state, Result.SUCCESS)
@@ -132,7 +132,7 @@ def kill_everything(core: Core) -> None:
         state = core.state_of(name)
         if core.specs[name].service is None or state.sub in (S.STOP_SIGKILL, S.FINAL_SIGKILL):
             continue
-        if state.sub in (S.STOP_POST, *life.FINAL_STATES):
+        if state.sub in (S.STOP_POST, *phases.FINAL_STATES):
             life.enter_signal(core, state, S.FINAL_SIGKILL, Result.TIMEOUT)
         elif state.sub not in (S.AUTO_RESTART, S.AUTO_RESTART_QUEUED):
             life.enter_signal(core, state, S.STOP_SIGKILL, Result.TIMEOUT)

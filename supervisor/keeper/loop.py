@@ -30,7 +30,8 @@ from supervisor.keeper.runs import Run, Table
 from supervisor.keeper.stderr import say
 from supervisor.keeper.store import Store
 
-EX_CONFIG = 78  # <sysexits.h>: the manager cannot be started with these arguments, here
+# EX_CONFIG and EX_USAGE of <sysexits.h>: a manager cannot be here, or with these arguments. What supd leaves with then.
+HOPELESS = {78: 1, 64: 2}
 PACKETS_PER_WAKEUP = 16  # then signals and children are looked after again
 SPAWNS_PER_LOOK = 8  # within a batch: the manager learns of its first runs while the last ones are forked
 LEAVE_LIMIT_S = 10.0  # a manager that said it leaves has this long
@@ -404,8 +405,8 @@ class Keeper:
             self._replacement.exec_if_due()
         if self._leave_status is not None:
             self._exit_status = self._leave_status
-        elif end.code == "exited" and end.status == EX_CONFIG and not self._was_ever_ready:
-            self._exit_status = 1  # it has said why
+        elif end.code == "exited" and end.status in HOPELESS and not self._was_ever_ready:
+            self._exit_status = HOPELESS[end.status]  # it has said why
         elif self._ending_at_s is None:
             delay_s = self._manager.delay_after_death_s()
             when = f"in {delay_s:g} s" if delay_s else "at once"

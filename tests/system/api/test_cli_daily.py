@@ -192,7 +192,7 @@ def test_load_errors_stand_below_the_overview(server: RunningServer, capsys: pyt
     with_errors(server, BAD)
     assert main(["--socket", server.path, "status"]) == 0
     text = capsys.readouterr().out
-    assert text.endswith(f"\nThe unit files have errors, so the last good definitions stay in force:\n  {BAD_LINE}\n")
+    assert text.endswith(f"\nThe unit files have errors; the last good definitions, if there are any, stay in force:\n  {BAD_LINE}\n")
 
 
 def test_a_signal_for_nobody_fails_as_systemctls_does(server: RunningServer, capsys: pytest.CaptureFixture[str]) -> None:
