@@ -30,7 +30,7 @@ def history(session: Session) -> int:
 
 
 def _row(run: "Json") -> "tuple[str, ...]":
-    ended = exit_text(run)
+    ended = "" if run["result"] is None else exit_text(run)  # the first command of several may have ended
     result = "(goes on)" if run["result"] is None else str(run["result"])
     return (
         moment(run["started_time_s"]),
