@@ -6,7 +6,7 @@ import sys
 from supervisor.cli import loglines
 from supervisor.cli.arguments import UsageError
 from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
-from supervisor.client.errors import ApiError
+from supervisor.client.errors import ApiError, NoDaemon
 from supervisor.client.follow import ALL, LocalTail, RemoteTail
 from supervisor.client.terminal import neutralise
 
@@ -28,7 +28,10 @@ def logs(session: Session) -> int:
     count = _count(arguments.text("lines", "all" if is_selected else str(LINES_FOLLOWING if follows else LINES)))
     pattern = _pattern(arguments.text("grep"))
     arguments.operands = [*arguments.operands, *arguments.many("unit")]
-    status, sources = _sources(session)
+    try:
+        status, sources = _sources(session)
+    except NoDaemon:
+        status, sources = _left_sources(session)
     tails = {source.unit: source.tail for source in sources}
     directories = {unit: tail.directory for unit, tail in tails.items() if isinstance(tail, LocalTail)}
     if loglines.is_asked_for(arguments) or (len(sources) > 1 and not follows and len(directories) == len(sources)):
@@ -71,12 +74,40 @@ class _Source:
         return lines
 
 
-def _sources(session: Session) -> tuple[int, list[_Source]]:
+def _left_sources(session: Session) -> tuple[int, list["_Source"]]:
+    """The files alone, while no supd answers. Raises NoDaemon where there are none."""
+    from fnmatch import fnmatchcase
+
+    from supervisor.client import leftlogs
+
     arguments = session.arguments
+    logs = leftlogs.directory(arguments.text("socket") or None, os.environ)
+    if logs is None:
+        session.client.status()  # raises, with what was looked at
+        raise NoDaemon("no supd answers")
+    session.complain(f"no supd answers; these are the logs in {logs}")
+    known = leftlogs.units(logs)
+    words = arguments.operands or ["*"]
+    names = [name for name in known if any(fnmatchcase(name, word) for word in words)]
+    status = OK
+    for word in words:
+        if word != "*" and not any(fnmatchcase(name, word) for name in known):
+            session.complain(f"there is no log of {word}")
+            status = NO_SUCH_UNIT
+    return status, [_source(session, name, names, LocalTail(os.path.join(logs, name))) for name in names]
+
+
+def _source(session: Session, name: str, names: list[str], tail: LocalTail | RemoteTail) -> "_Source":
+    arguments = session.arguments
+    prefixes = len(names) > 1 and arguments.text("output", "short") == "short"
+    width = max([len(one) for one in names], default=0)
+    prefix = f"{session.out.paint(name.ljust(width), 'bold')} | ".encode() if prefixes else b""
+    return _Source(name, tail, _printer(prefix, session.out.is_terminal and not arguments.has("raw")))
+
+
+def _sources(session: Session) -> tuple[int, list[_Source]]:
     status, sources = OK, []
     names = session.names(or_all=True)
-    prefixes = len(names) > 1 and arguments.text("output", "short") == "short"
-    width = max([len(name) for name in names], default=0)
     for name in names:
         try:
             directory = str(session.client.log(name, 0)["directory"])
@@ -84,9 +115,7 @@ def _sources(session: Session) -> tuple[int, list[_Source]]:
             session.refused(f"show the log of {name}", error)
             status = NO_SUCH_UNIT
             continue
-        prefix = f"{session.out.paint(name.ljust(width), 'bold')} | ".encode() if prefixes else b""
-        neutral = session.out.is_terminal and not arguments.has("raw")
-        sources.append(_Source(name, _tail(session, name, directory), _printer(prefix, neutral)))
+        sources.append(_source(session, name, names, _tail(session, name, directory)))
     return status, sources
 
 

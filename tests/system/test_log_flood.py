@@ -1,0 +1,64 @@
+"""A flood through a real supd: byte for byte on disk, over many segments, while managers are killed in the midst of it."""
+
+import os
+import signal
+from pathlib import Path
+
+from supervisor.client.logfile import open_segment, segments
+from tests.system.arrival import Deadline, ends_in_time
+from tests.system.conftest import StartSupd
+
+LINES = 640_000  # of 100 bytes: 61 MiB
+KILLS = 3
+FLOOD = """
+import os
+for start in range(0, LINES, 500):
+    os.write(1, b"".join(b"%098d.\\n" % n for n in range(start, start + 500)))
+""".replace("LINES", str(LINES))
+UNIT = """
+[service]
+type = "oneshot"
+exec_start = "python3 -I -S flood.py"
+remain_after_exit = true
+[log]
+max_size = "8M"
+"""
+
+
+def test_a_flood_is_byte_exact_though_the_manager_is_killed_in_its_midst(start_supd: StartSupd) -> None:
+    supd = start_supd({"flood": UNIT + "\n[unit]\nenabled = false\n", "quiet": '[service]\nexec_start = "sleep 1000"\n'})
+    supd.write("flood.py", FLOOD)
+    supd.supctl("start", "--no-block", "flood")
+    log = Path(supd.path(".supd", "logs", "flood"))
+    for number in range(1, KILLS + 1):
+        deadline = Deadline(60)
+        while number not in segments(str(log)):
+            assert deadline.remaining_s(), "the flood does not get on"
+        manager = supd.json("version")["manager_pid"]
+        os.kill(manager, signal.SIGKILL)
+        assert ends_in_time(manager, 10)
+    shown = supd.wait_until("flood", "active", within_s=60)
+    assert shown["n_restarts"] == 0
+    line = 0
+    for sequence in segments(str(log)):
+        with open(open_segment(str(log), sequence), "rb") as text:
+            for found in text:
+                assert found == b"%098d.\n" % line
+                line += 1
+    assert line == LINES
+    assert len(segments(str(log))) >= 8
+    assert shown["log_lost_bytes"] == 0
+    assert supd.supctl("logs", "flood", "--run", "0", "-n", "1").stdout == f"{LINES - 1:098d}.\n"
+
+
+def test_logs_are_read_when_no_supd_runs_any_more(start_supd: StartSupd) -> None:
+    said = '[service]\ntype = "oneshot"\nexec_start = "echo last words"\n'
+    supd = start_supd({"web": said, "db": said})
+    for unit in ("web", "db"):
+        supd.wait_for_line(unit, "last words")
+    supd.stop()
+    ran = supd.supctl("logs", "we*", "--since", "-1h")
+    assert ran.stdout == "last words\n"
+    assert ran.stderr == f"supctl: no supd answers; these are the logs in {supd.path('.supd', 'logs')}\n"
+    assert sorted(supd.supctl("logs").stdout.splitlines()) == ["db  | last words", "web | last words"]
+    assert "there is no log of cache\n" in supd.supctl("logs", "cache", expect=4).stderr
