@@ -68,6 +68,8 @@ QUERIES = {
     "a pattern": (Query(pattern=re.compile(b"t[ew]")), [b"ten", b"twenty"]),
     "a pattern tied to the line's begin": (Query(pattern=re.compile(b"^t.*y$")), [b"twenty", b"thirty"]),
     "a pattern that could reach over a line's end": (Query(pattern=re.compile(b"ten\\s+half|n[^q]+w")), []),
+    "a pattern for which case does not matter": (Query(pattern=re.compile(b"(fort|thirt)y", re.IGNORECASE)), [b"thirty", b"Forty"]),
+    "a range for which case does not matter": (Query(pattern=re.compile(b"[e-g]o", re.IGNORECASE)), [b"Forty"]),
     "a pattern in a run": (Query(pattern=re.compile(b"ty"), run=A), [b"twenty"]),
 }
 
