@@ -131,7 +131,7 @@ class LogStream:
                 self.first_position = self.segment.sequence, end
             if self._gap_bytes:
                 end += self._tell_gap(end)
-            self.segment.note(end, self.segment.last_run if self._run is None else self._run)
+            self.segment.note(end, self._run or self.segment.last_run)
             count = self._splice(end, limit) if self.is_spliced else self._copy(end, limit)
         except BlockingIOError:
             return 0
@@ -145,6 +145,8 @@ class LogStream:
     def _place(self, waiting: int, limit: int) -> tuple[int, int]:
         """Where the next bytes go, and how many at most: the rest belongs to the next segment."""
         end = self.segment.end()
+        if self._run is None:
+            self._run = self.segment.last_run  # kept over the next rotation
         self._will_be_full = False
         if self._is_full and end:
             end = self._begin_next(is_in_line=self.segment.ends_in_line(end))

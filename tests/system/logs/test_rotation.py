@@ -136,7 +136,10 @@ def test_a_new_manager_goes_on_with_the_run_of_the_index(pumping: Pumping) -> No
     os.truncate(pumping.directory / "web" / "00000001.log", 2)
     os.write(held, b"two\n")
     pumping.pump.drain("web")
-    assert {entry.run.hex() for entry in entries(pumping.directory / "web", 1)} == {A_RUN}
+    pumping.pump.configure("web", Log(max_age_us=0))
+    os.write(held, b"three\n")
+    pumping.pump.drain("web")
+    assert [{entry.run.hex() for entry in entries(pumping.directory / "web", n)} for n in (1, 2)] == [{A_RUN}] * 2
 
 
 def test_entries_of_bytes_that_somebody_cut_off_are_forgotten(tmp_path: Path) -> None:
