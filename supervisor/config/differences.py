@@ -74,3 +74,11 @@ DIFFERENCES = (
     Difference("service.environment_file", "relative paths in project mode", "absolute paths only", "A project's paths are its own."),
     Difference("specifiers", "%n has no suffix", "%n is NAME.service", "A unit has one name, which is its file's stem."),
 )
+
+# Scenarios of tests/agreement in which supd behaves unlike systemd 252 on purpose, with the reason.
+BEHAVIOURS = {
+    "context/signals": "Every signal has its default disposition: systemd ignores SIGPIPE (IgnoreSIGPIPE=), and pipelines run on.",
+    "dependencies/requisite-none-fails-to-start": "The order of jobs without after is accidental: in systemd the start was over sooner.",
+    "phases/forking-parent-fails": "The status of the parent that failed is shown, and the restart lists apply to it.",
+    "phases/start-missing-forking": "The status of the parent that failed is shown, and the restart lists apply to it.",
+}

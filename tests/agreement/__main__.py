@@ -1,0 +1,47 @@
+"""`python -m tests.agreement`: play the scenarios, compare, print.
+
+--record        play them on the reference too, and keep its answers
+--defaults      with supd's own defaults where they are unlike systemd's: which answers change
+NAME...         only scenarios whose name contains one of these
+"""
+
+import argparse
+import sys
+
+from tests.agreement import compare, scenario
+from tests.agreement.steps import play
+from tests.agreement.worlds import Ours, Reference
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.agreement")
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--defaults", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    chosen = [each for each in scenario.load() if not options.names or any(name in each.name for name in options.names)]
+    if options.record:
+        known = [each for each in chosen if each.since <= compare.REFERENCE_VERSION]
+        world = Reference(known)
+        try:
+            answers = play(world, known)
+        finally:
+            world.close()
+        compare.keep(answers, whole=not options.names)
+    ours = Ours(chosen, has_own_defaults=options.defaults)
+    try:
+        given = play(ours, chosen)
+    finally:
+        ours.close()
+    verdicts = [compare.judge(each, given[each.name]) for each in chosen]
+    for verdict in verdicts:
+        if verdict.differences and (options.defaults or not verdict.reason):
+            print(f"{verdict.name}:")
+            for line in verdict.differences:
+                print(f"    {line}")
+    print(compare.summary(verdicts))
+    return any(verdict.is_defect for verdict in verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

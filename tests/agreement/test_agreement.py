@@ -1,0 +1,80 @@
+"""supd plays every scenario, all at once, and does what systemd did. What systemd did is in `answers.json`, so no systemd is needed."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.config.differences import BEHAVIOURS
+from tests.agreement import compare, scenario
+from tests.agreement.scenario import Json, Scenario
+from tests.agreement.steps import play
+from tests.agreement.worlds import Ours
+
+SCENARIOS = scenario.load()
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[dict[str, Json]]:
+    if os.getuid() != 0:
+        pytest.skip("the answers are root's: users, nice levels and directories below /run")
+    world = Ours(SCENARIOS)
+    try:
+        yield play(world, SCENARIOS)
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("each", SCENARIOS, ids=lambda each: each.name)
+def test_supd_does_what_systemd_does(each: Scenario, played: dict[str, Json]) -> None:
+    verdict = compare.judge(each, played[each.name])
+    if verdict.reason:
+        assert verdict.differences, f"{each.name} agrees now: take it out of the table of differences"
+    else:
+        assert not verdict.differences, "\n".join(verdict.differences)
+
+
+def test_the_figure_is_printed(played: dict[str, Json], capsys: pytest.CaptureFixture[str]) -> None:
+    verdicts = [compare.judge(each, played[each.name]) for each in SCENARIOS]
+    with capsys.disabled():
+        print(f"\n{compare.summary(verdicts)}")
+    assert len(verdicts) >= 150
+
+
+def test_every_answer_and_every_reason_belongs_to_a_scenario() -> None:
+    names = {each.name for each in SCENARIOS}
+    answers = {*compare.recorded(), *compare.recorded(compare.BY_SOURCE)}
+    assert answers == names
+    assert set(BEHAVIOURS) <= names
+
+
+@pytest.mark.parametrize(
+    "key, directive",
+    [
+        ("exec_start_pre", "ExecStartPre"),
+        ("restart_sec", "RestartSec"),
+        ("pid_file", "PIDFile"),
+        ("umask", "UMask"),
+        ("cpu_affinity", "CPUAffinity"),
+        ("send_sigkill", "SendSIGKILL"),
+        ("limit_nofile", "LimitNOFILE"),
+    ],
+)
+def test_a_key_is_the_directive_in_snake_case(key: str, directive: str) -> None:
+    assert scenario.directive(key) == directive
+
+
+def test_the_units_of_both_worlds_follow_from_one_text() -> None:
+    units: dict[str, dict[str, Json]] = {
+        "a": {"unit": {"after": ["b"]}, "service": {"exec_start": "@say main", "type": "exec"}},
+        "b": {"service": {}},
+    }
+    given = Scenario("x/y", ["start a"], units)
+    texts = scenario.Texts(given, "/d")
+    assert texts.systemds("a") == (
+        "[Unit]\nAfter=agr-x-y-b.service\n[Service]\nWorkingDirectory=/\nType=exec\nExecStart=/d/say /d/agr-x-y-log a main\n"
+    )
+    assert texts.ours("a") == (
+        '[unit]\nenabled = false\nrecover_dependents = false\nafter = ["agr-x-y-b"]\n[service]\nworking_directory = "/"\n'
+        'type = "exec"\nrestart_reset_sec = 0\nexec_start = "/d/say /d/agr-x-y-log a main"\n'
+    )
