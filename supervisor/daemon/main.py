@@ -163,7 +163,12 @@ def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announce
     shell_box.append(shell)
     directory = notifydirectory.choose(mode.runtime_directory, mode.state_directory)
     shell.notify = NotifySockets(
-        directory, registrations, processes, shell.spawning.on_notified, lambda unit, text: announcer.event(unit, "notify", text, {})
+        directory,
+        registrations,
+        processes,
+        shell.spawning.on_notified,
+        lambda unit, text: announcer.event(unit, "notify", text, {}),
+        shell.spawning.learn_forks,
     )
     shell.on_record = announcer.on_record
     shell.on_job = announcer.on_job

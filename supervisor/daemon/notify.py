@@ -85,8 +85,17 @@ class _Socket:
 class NotifySockets:
     """One per manager; every method is called on the loop's thread, or before there is a loop."""
 
-    def __init__(self, directory: str, reactor: Reactor, processes: Ownership, on_notified: OnNotified, on_note: OnNote) -> None:
-        """`directory` is that of `notifydirectory.choose`."""
+    def __init__(
+        self,
+        directory: str,
+        reactor: Reactor,
+        processes: Ownership,
+        on_notified: OnNotified,
+        on_note: OnNote,
+        learn_forks: Callable[[str], object] = lambda unit: None,
+    ) -> None:
+        """`directory` is that of `notifydirectory.choose`. `learn_forks(unit)` is called before a sender is judged: it may just be born."""
+        self._learn_forks = learn_forks
         self._directory = directory
         self._reactor = reactor
         self._processes = processes
@@ -206,6 +215,7 @@ class NotifySockets:
             if len(datagram.descriptors) != 1:
                 self._note(unit, f"BARRIER=1 from pid {datagram.pid} came with {len(datagram.descriptors)} descriptors instead of one")
             return
+        self._learn_forks(unit)
         if self._processes.owner_of(datagram.pid) != unit:
             self._note(unit, f"a notification from pid {datagram.pid}, which is no process of {unit}, was ignored")
             return

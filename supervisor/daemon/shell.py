@@ -127,11 +127,12 @@ class Shell:
         self._request += 1
         number = self._request
         self.take(make(number))
-        self._finish_all()
+        self.finish()
         return self.answers.pop(number)
 
-    def _finish_all(self) -> None:
-        while self._events:
+    def finish(self) -> None:
+        """Handle everything that is queued."""
+        while self._events and not self._is_busy:
             self.process()
 
     def _continue(self) -> None:

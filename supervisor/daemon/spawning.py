@@ -160,7 +160,8 @@ class Spawning:
         return (int(sequence), int(offset)) if offset else None
 
     def forget(self, effect: fx.Forget, ops: list[Any]) -> None:
-        """The books of a run are closed."""
+        """The books of a run are closed. One that is given up while it lives is its unit's process like any other from now on."""
+        self._shell.processes.note_exited(effect.unit, effect.run)
         self._prepared.pop(effect.run, None)
         self.runs.pop(effect.run, None)
         ops += self.passing.store.give_back(effect.run)
@@ -228,16 +229,17 @@ class Spawning:
 
     def on_notified(self, event: ev.Notified, descriptors: list[int]) -> None:
         """A datagram that belongs to the unit: handled, committed, and only then consumed."""
-        self._await_forks(event.unit)
         # First, for NOTIFYACCESS= in the same datagram is about those that follow; a replay finds duplicates and stores nothing.
         self.passing.on_notified(event, descriptors)
         self._shell.take(event)
+        self._shell.finish()
         self._watch_alien(event.unit)
 
-    def _await_forks(self, unit: str) -> None:
+    def learn_forks(self, unit: str) -> None:
         """A child may speak before the report of its fork was read: read that first, or nobody would know who speaks."""
         import select
 
+        self._shell.finish()
         state = self._shell.engine.core.states.get(unit)
         while state is not None and any(p is not None and p.stage == "spawning" for p in (state.main, state.control)):
             poll = select.poll()
@@ -245,7 +247,7 @@ class Spawning:
             if not poll.poll(FORK_REPORT_WAIT_MS):
                 return
             self._shell.read_link()
-            self._shell.process()
+            self._shell.finish()
 
     def _watch_alien(self, unit: str) -> None:
         """A main process without a run: its end is known from the keeper if it is a child of it, else from its pidfd alone."""

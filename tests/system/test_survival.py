@@ -97,6 +97,7 @@ def test_the_end_of_an_adopted_service_is_unknown_and_counts_as_a_failure(start_
     pid = supd.wait_until("leaning", "active")["main_pid"]
     _kill_keeper(supd)
     supd.start()
+    assert supd.show("leaning")["main_pid"] == pid  # it answers: the service is taken over
     os.kill(pid, signal.SIGKILL)
     shown = supd.wait_until("leaning", "failed")
     assert shown["exec_main_code"] == "unknown"

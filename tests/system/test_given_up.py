@@ -1,0 +1,48 @@
+"""Processes that a unit gave up while they lived (a hung reload, an old main process) are still its own: a stop ends them and is over."""
+
+import os
+import signal
+
+import pytest
+
+from tests.system.conftest import StartSupd
+
+HANDING_ON = """
+[service]
+type = "notify"
+notify_access = "all"
+timeout_stop_sec = 60
+exec_start = "sh -c 'sleep 1000 & systemd-notify --ready MAINPID=$!; wait; sleep 1000'"
+"""
+
+
+@pytest.mark.parametrize("tracking", ["cgroup", "scan"])
+def test_a_reload_that_hung_does_not_hold_up_the_stop(start_supd: StartSupd, tracking: str) -> None:
+    unit = '[service]\nexec_start = "sleep 1000"\nexec_reload = "sleep 1000"\ntimeout_start_sec = 1\ntimeout_stop_sec = 60\n'
+    supd = start_supd({"hung": unit}, tracking=tracking)
+    supd.wait_until("hung", "active")
+    supd.supctl("reload", "hung", expect=1)
+    supd.supctl("stop", "hung", within_s=30)
+    shown = supd.show("hung")
+    assert (shown["active_state"], shown["result"]) == ("inactive", "success")
+
+
+@pytest.mark.parametrize("tracking", ["cgroup", "scan"])
+def test_when_the_process_that_mainpid_named_is_killed_the_old_one_goes_too(start_supd: StartSupd, tracking: str) -> None:
+    supd = start_supd({"handing": HANDING_ON}, tracking=tracking)
+    shown = supd.wait_until("handing", "active")
+    os.kill(shown["main_pid"], signal.SIGKILL)
+    shown = supd.wait_until("handing", "failed", within_s=30)
+    assert shown["result"] == "signal"
+    assert shown["pids"] == []
+
+
+def test_a_service_that_says_ready_and_leaves_at_once_was_ready(start_supd: StartSupd) -> None:
+    program = """import os, socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+"""
+    brief = '[service]\ntype = "notify"\nexec_start = "python3 -S brief.py"\n'
+    supd = start_supd({f"brief{i}": brief for i in range(12)}, {"brief.py": program})
+    for i in range(12):
+        shown = supd.wait_for(f"brief{i}", "over", lambda shown: shown["active_state"] in ("inactive", "failed") and shown["run_id"])
+        assert shown["result"] == "success", f"brief{i}: {shown['failed_text']}"
