@@ -69,7 +69,28 @@ DIFFERENCES = (
         "service.kill_signal", "an unknown signal is an error", "ignored with a warning", "A wrong value is an error for every key."
     ),
     Difference(
-        "service.standard_error", "a separate one has its own file", "joined in the journal", "Whoever separates them wants them separate."
+        "unit.upholds", "a unit that a person stopped stays down", "it is started again", "What a person stopped is started by nobody else."
+    ),
+    Difference(
+        "unit.wants", "an automatic restart leaves down what a person stopped", "it is started again", "The same: intent outlives restarts."
+    ),
+    Difference(
+        "unit.on_failure",
+        "at most 16 times in 10 s for jobs that failed before they began",
+        "without a bound",
+        "Two units that name each other would go round for ever.",
+    ),
+    Difference(
+        "service.notify_access",
+        "MAINPID= of a process outside the unit is refused, whoever sends it",
+        "believed from root",
+        "No datagram may have supd signal a stranger.",
+    ),
+    Difference(
+        "service.limit_nofile",
+        "a limit above what supd may give is refused by name, as for every limit_*",
+        "silently lowered",
+        "A fence is where the file says, or nothing starts.",
     ),
     Difference("service.environment_file", "relative paths in project mode", "absolute paths only", "A project's paths are its own."),
     Difference("specifiers", "%n has no suffix", "%n is NAME.service", "A unit has one name, which is its file's stem."),
