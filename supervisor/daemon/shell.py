@@ -90,6 +90,8 @@ class Shell:
         self._is_busy = False
         self._is_continuing = False
         self._request = 0
+        self._echoes = 0
+        self._after_echo: dict[int, Callable[[], object]] = {}
         self._timer: Handle | None = None
         self._timer_at: int | None = None
         self._carry: dict[type, Callable[[Any], object]] = {
@@ -212,7 +214,32 @@ class Shell:
         else:
             spared = tuple(pid for pid, run in known if run and run not in self.orphans)
             others = fx.Kill(effect.unit, effect.signal, "others", spared, (), effect.and_continue, effect.and_hangup)
+            if spared:
+                self._kill_after_the_known(others)
+            else:
+                self.processes.kill(others)
+
+    def _kill_after_the_known(self, others: fx.Kill) -> None:
+        """First the main process, then the others, as systemd does: a shell that waits for its child would else see that end first.
+
+        The keeper signals the known ones; its echo says that it has. By then the unit may live another life, which is left alone.
+        """
+        state = self.engine.core.states.get(others.unit)
+        life = state.invocation_id if state is not None else ""
+        self._echoes += 1
+        self._after_echo[self._echoes] = lambda: self._kill_in_life(others, life)
+        self.link.send({}, [["echo", self._echoes]])
+        self.watch_link()
+
+    def _kill_in_life(self, others: fx.Kill, life: str) -> None:
+        state = self.engine.core.states.get(others.unit)
+        if state is not None and state.invocation_id == life and not state.active.is_down:
             self.processes.kill(others)
+
+    def on_echo(self, number: int) -> None:
+        """The keeper has carried out everything before this echo."""
+        if (act := self._after_echo.pop(number, None)) is not None:
+            act()
 
     def attach_probes(self, probes: "ProbeRunner") -> None:
         """There is a loop now: run the probes, those asked for earlier first."""

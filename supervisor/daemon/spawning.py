@@ -174,6 +174,8 @@ class Spawning:
         kind = report[0]
         if kind == "signaled":
             self._on_signal(report[1])
+        elif kind == "echo":
+            self._shell.on_echo(report[1])
         elif kind == "reexec_failed":
             self._shell.on_reexec_failed(report[1])
         elif kind == "reaped":

@@ -18,6 +18,7 @@ OPS: dict[str, tuple[type, ...]] = {
     "ready": (),
     "journal": (str,),
     "reexec": (),
+    "echo": (int,),
     "leave": (int,),
 }
 SPAWN_FIELDS: dict[str, type] = {

@@ -76,6 +76,7 @@ class Keeper:
         self._replacement = reexec.Replacement(manager, self._table, self._store, self._kill_manager)
         self._ops: dict[str, Callable[..., None]] = {
             "journal": self._keep_journal,
+            "echo": lambda number: self._table.notices.append(["echo", number]),
             "reexec": self._replacement.try_code,
             "spawn": self._spawn,
             "signal": self._signal,

@@ -18,6 +18,7 @@ connection. Text is UTF-8 with surrogateescape carried as JSON escapes, so any b
              ["forget", run]                        the run's entry goes (at once if it is over, else as soon as it is, unreported)
              ["ack", count]                         `reaped` entries up to this sequence number may leave the ring
              ["journal", path]                      from now on the table is kept in this file too, for the keeper's own death
+             ["echo", number]                       answered when everything before it is carried out
              ["reexec"]                             replace keeper and manager by the code on disk; answered only if it fails
              ["ready"]                              the manager is up: from now on it is started again however it ends
              ["leave", exit_status]                 the manager will exit now and the keeper shall follow with this status
@@ -27,6 +28,7 @@ connection. Text is UTF-8 with surrogateescape carried as JSON escapes, so any b
              ["spawn_failed", run, step, errno, exit_status]     step "FORK": no process was made, nothing was forked
              ["exited", run, code, status, {"utime_us":, "stime_us":, "maxrss_kb":, ...}]   code: exited, killed, dumped
              ["reaped", seq, pid, start_time_ticks, code, status]                          any other child
+             ["echo", number]                       the answer
              ["reexec_failed", text]                the code on disk did not prove itself: everything goes on as it was
              ["signaled", signal]                   the keeper itself was asked to stop (SIGTERM, SIGINT) or SIGHUP
 

@@ -46,3 +46,24 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["
     for i in range(12):
         shown = supd.wait_for(f"brief{i}", "over", lambda shown: shown["active_state"] in ("inactive", "failed") and shown["run_id"])
         assert shown["result"] == "success", f"brief{i}: {shown['failed_text']}"
+
+
+def test_a_stop_signals_the_main_process_before_its_children(start_supd: StartSupd) -> None:
+    polite = """
+[service]
+exec_start = "sh -c 'trap \\"exit 3\\" TERM; sleep 1000 & wait $!; exit 0'"
+success_exit_status = [3]
+"""
+    supd = start_supd({"polite": polite}, tracking="cgroup")
+    shown = supd.wait_for("polite", "waiting", lambda shown: len(shown["pids"]) == 2)
+    (child,) = set(shown["pids"]) - {shown["main_pid"]}
+    os.kill(supd.keeper_pid, signal.SIGSTOP)  # the main process's signal is on its way through the keeper
+    try:
+        supd.supctl("stop", "--no-block", "polite")
+        assert supd.show("polite")["sub_state"] == "stop-sigterm"
+        with open(f"/proc/{child}/stat", encoding="ascii") as stat:
+            assert stat.read().split()[2] == "S", "its child is not signalled before it"
+    finally:
+        os.kill(supd.keeper_pid, signal.SIGCONT)
+    shown = supd.wait_until("polite", "inactive")
+    assert (shown["exec_main_code"], shown["exec_main_status"]) == ("exited", 3)
