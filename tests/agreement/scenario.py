@@ -57,9 +57,20 @@ class Scenario:
         instances = sorted(word for word in words if "@" in word and word.partition("@")[0] + "@" in self.units)
         return [*(unit for unit in self.units if not unit.endswith("@")), *instances]
 
+    def _tables(self, unit: str) -> dict[str, Json]:
+        return self.units.get(unit) or self.units[unit.partition("@")[0] + "@"]
+
+    def speaks_at_once(self, unit: str) -> bool:
+        """Whether the first act of its main process is to write the line `main`."""
+        return str(self._tables(unit).get("service", {}).get("exec_start", "")).startswith("@say main")
+
+    def can_reload(self, unit: str, verb: str) -> bool:
+        """Whether a verb that reloads or restarts comes to a reload of this unit."""
+        service = self._tables(unit).get("service", {})
+        return "reload" in verb and ("exec_reload" in service or service.get("type") == "notify-reload")
+
     def kind(self, unit: str) -> str:
-        tables = self.units.get(unit) or self.units[unit.partition("@")[0] + "@"]
-        return "target" if "target" in tables else "service"
+        return "target" if "target" in self._tables(unit) else "service"
 
 
 def load() -> list[Scenario]:

@@ -23,6 +23,7 @@ from tests.agreement.worlds import Refused, World
 
 AT_ONCE = 40
 WITHIN_S = 20.0
+SPEAK_WITHIN_S = 3.0
 SETTLE_S = 1.0  # after the last step of all: whatever was on its way has happened, or is compared as still under way
 VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart")
 
@@ -82,8 +83,27 @@ class Play:
     def _request(self, step: str, verb: str, words: list[str]) -> None:
         goes_on = words[-1] == "&"
         unit, mode = [*(words[:-1] if goes_on else words), "replace"][:2]
+        before = self._mains()
         result = self._world.request(verb, self._scenario, unit, mode)
         self._jobs.append((step, result if goes_on else result(WITHIN_S)))
+        if not goes_on:
+            self._let_them_speak(unit, verb, before)
+
+    def _mains(self) -> dict[str, tuple[bool, int]]:
+        """Of each unit whose main process says so first thing: whether it runs, and how often one has spoken."""
+        lines = self._world.lines(self._scenario)
+        speakers = [unit for unit in self._scenario.names if self._scenario.speaks_at_once(unit)]
+        return {unit: ("running" in self._world.states(self._scenario, unit), lines.count(f"{unit} main")) for unit in speakers}
+
+    def _let_them_speak(self, asked: str, verb: str, before: dict[str, tuple[bool, int]]) -> None:
+        """Type exec is up before its program has said a word: what it says is not to depend on how fast the next step comes."""
+
+        def has_spoken(unit: str, was_running: bool, count: int) -> bool:
+            runs, now = self._mains()[unit]
+            is_new = not was_running or (unit == asked and verb not in ("start", "reload") and not self._scenario.can_reload(unit, verb))
+            return not runs or not is_new or now > count
+
+        self._world.wait_for(lambda: all(has_spoken(unit, *known) for unit, known in before.items()), SPEAK_WITHIN_S)
 
     def _wait(self, step: str, verb: str, words: list[str]) -> None:
         count = int(words[2]) if len(words) > 2 else 1
