@@ -3,6 +3,7 @@
 import ctypes
 import os
 import select
+import signal
 
 _IN_MODIFY = 0x00000002
 _IN_ATTRIB = 0x00000004
@@ -26,6 +27,12 @@ class Watch:
         if self._descriptor < 0:
             number = ctypes.get_errno()
             raise OSError(number, f"cannot watch the log: inotify_init1: {os.strerror(number)}")
+        # A signal that comes between Python's last look and select(2) would else be noticed at the next change only: Ctrl-C must end us.
+        self._signalled, self._waker = os.pipe2(_IN_NONBLOCK | _IN_CLOEXEC)
+        try:
+            self._former_waker = signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        except ValueError:
+            self._former_waker = -2  # not the main thread, to which signals go: nothing to be woken for
         self._limit_s = None if _kernel() >= (6, 5) else _SILENT_SPLICE_S
 
     def add(self, path: str) -> bool:
@@ -35,8 +42,10 @@ class Watch:
     def wait(self, limit_s: float | None = None) -> None:
         """Until something changed, at most `limit_s`."""
         limits = [limit for limit in (limit_s, self._limit_s) if limit is not None]
-        readable, _, _ = select.select([self._descriptor], [], [], min(limits) if limits else None)
-        if readable:
+        readable, _, _ = select.select([self._descriptor, self._signalled], [], [], min(limits) if limits else None)
+        if self._signalled in readable:
+            os.read(self._signalled, 512)  # the handler itself runs, and raises, as soon as we are back in Python
+        if self._descriptor in readable:
             try:
                 while len(os.read(self._descriptor, 65536)) >= 65536 - 4096:
                     pass
@@ -44,7 +53,10 @@ class Watch:
                 pass  # all is read
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        if self._former_waker != -2:
+            signal.set_wakeup_fd(self._former_waker)
+        for descriptor in (self._descriptor, self._signalled, self._waker):
+            os.close(descriptor)
 
 
 def _kernel() -> tuple[int, int]:

@@ -83,7 +83,8 @@ class Going:
 
     def end(self) -> int:
         """Its exit status, once it has ended by itself or by `interrupt`."""
-        while self._read():
+        deadline_s = time.monotonic() + DEADLINE_S
+        while select.select([self._reading], [], [], max(0, deadline_s - time.monotonic()))[0] and self._read():
             pass
         status = self._process.wait(DEADLINE_S)
         os.close(self._reading)
