@@ -60,8 +60,10 @@ def _has_keeper() -> bool:
 
 
 def _die(text: str, status: int) -> NoReturn:
-    sys.stderr.write(f"supd: {text}\n")
-    sys.stderr.flush()
+    try:
+        os.write(2, f"supd: {text}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass  # whoever read it is gone; the status must still reach the keeper, or it would start us again for ever
     os._exit(status)
 
 
