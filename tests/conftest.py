@@ -1,9 +1,34 @@
-"""Options of the whole test suite: how much simulation, and which world to play again."""
+"""Options of the whole test suite: how much simulation and chaos, and which world to play again. Figures of a run, shown at its end."""
 
 import pytest
+
+FULL_WORLDS = 25_000
+
+_figures = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("simulation")
     group.addoption("--sim-seed", type=int, default=None, help="play this one world again, with its last events on failure")
-    group.addoption("--full", type=int, nargs="?", const=20_000, default=None, help="play this many worlds (20000 without a number)")
+    group.addoption("--chaos-seed", type=int, default=None, help="the chaos tests: do what they did with this seed")
+    group.addoption(
+        "--full",
+        type=int,
+        nargs="?",
+        const=FULL_WORLDS,
+        default=None,
+        help=f"the full size of every test that has two; of the simulation this many worlds ({FULL_WORLDS} without a number)",
+    )
+
+
+def figure(config: pytest.Config, text: str) -> None:
+    """One figure that a test has measured, to be shown when all have run."""
+    config.stash.setdefault(_figures, []).append(text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    figures = config.stash.get(_figures, [])
+    if figures:
+        terminalreporter.section("figures")
+        for text in figures:
+            terminalreporter.line(text)

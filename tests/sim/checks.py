@@ -39,6 +39,7 @@ class Checks:
     invocations: dict[str, str] = field(default_factory=dict)
     windows: dict[str, StartWindow] = field(default_factory=dict)
     by_hand: set[int] = field(default_factory=set)  # jobs that a person asked for
+    asked_now: set[int] = field(default_factory=set)  # those of this very event
     unheld: set[tuple[str, str]] = field(default_factory=set)  # (unit, what it is bound to) that a reload of definitions let stand
     entangled: set[tuple[str, str]] = field(default_factory=set)  # pairs on one cycle of the order
     last_traffic_us: int = 0
@@ -107,8 +108,9 @@ class Checks:
         assert len(jobs) == len(jobs_now), f"two jobs for one unit: {jobs}"
         if isinstance(event, ev.FailureReset):
             self.windows.pop(event.unit, None)
-        if isinstance(event, ev.JobRequested):
-            self.by_hand.update(effect.job for effect in effects if isinstance(effect, do.Answer))
+        is_request = isinstance(event, ev.JobRequested)
+        self.asked_now = {effect.job for effect in effects if is_request and isinstance(effect, do.Answer)}
+        self.by_hand |= self.asked_now
         if isinstance(event, ev.UnitsLoaded):
             self.learn(event.units)
         self._believe_what_was_awaited()
@@ -188,7 +190,9 @@ class Checks:
         interval_us = spec.start_limit_interval_us
         # A limit that only delays does not hold up a person (verbs.start_checked): the window begins anew.
         job = jobs_now.get(effect.unit) or self.jobs_before.get(effect.unit)
-        is_manual = job is not None and job["id"] in self.by_hand and effect.unit not in self.restarting
+        # Nor is a restart automatic that a person asks for while the unit waits for its automatic one.
+        is_automatic = job is None or (effect.unit in self.restarting and job["id"] not in self.asked_now)
+        is_manual = job is not None and job["id"] in self.by_hand and not is_automatic
         is_passed = spec.start_limit_policy == "delay" and is_manual
         if window is None or is_passed or (interval_us is not None and self.world.now_us - window.begin_us > interval_us):
             self.windows[effect.unit] = StartWindow(self.world.now_us, 1)
@@ -252,9 +256,7 @@ class Checks:
         if is_following and job["type"] != "stop":
             return True
         is_looping = shown["n_restarts"] > 0 and (
-            is_blocker
-            or service.restart_mode == "direct"
-            or (job["type"] in ("verify-active", "reload") and job["state"] == "waiting")
+            is_blocker or service.restart_mode == "direct" or (job["type"] in ("verify-active", "reload") and job["state"] == "waiting")
         )
         return (is_hanging and not self.world.machine.is_empty(name)) or (is_looping and job["type"] not in STOPS)
 

@@ -18,6 +18,7 @@ from supervisor.model.states import Phase
 from tests.sim import generate
 from tests.sim.checks import Checks
 from tests.spec.behaviour import Process
+from tests.spec.build import MINUTE
 from tests.spec.world import World
 
 LATENCIES_US = (0, 0, 0, 1_000, 50_000, 2_000_000)
@@ -29,7 +30,8 @@ VISITORS = {
     "auto-restart-queued": 8,
 }  # fmt: skip
 VISITS_MAX = 4  # to one sub state in one world
-THINGS_MAX = 30_000  # events and effects of one world
+# Events and effects: the start limits of seven units, each at its bound, give about 5,000 within a minute.
+THINGS_PER_MINUTE_MAX = 15_000
 # Events of the past that may come a second time (the keeper's replay): they must change nothing.
 REPEATABLE = (
     ev.Forked,
@@ -45,17 +47,24 @@ REPEATABLE = (
 
 
 class RandomWorld(World):
-    """A world that draws its own behaviour. `cells` collects the (sub state, event) pairs it has seen."""
+    """A world that draws its own behaviour. `cells` collects the (sub state, event) pairs it has seen.
+
+    `crash_points` counts the moments at which an engine was restored from what the keeper remembers, by what became of it: the "shadow"
+    of the one that went on, or its "successor".
+    """
 
     def __init__(self, random: Random, units: list[Unit], *, badness: float, crash_chance: float, is_late: bool) -> None:
         self.random = random
         self.badness = badness
         self.is_late = is_late
         self.cells: set[tuple[str, str]] = set()
+        self.crash_points: Counter[str] = Counter()
         self.shadow: Engine | None = None
         self.past: list[ev.Event] = []
         self._keeper_clock_us = 0
         self._has_visitor = False
+        self._minute_from_us = 0
+        self._things_before = 0
         self._visits: Counter[str] = Counter()
         super().__init__(*units, seed=str(random.random()))
         self.checks = Checks(self)
@@ -93,17 +102,24 @@ class RandomWorld(World):
         name = getattr(event, "unit", "")
         if name and name in self.units:
             self.cells.add((self.sub(name), type(event).__name__))
-        assert len(self.history) < THINGS_MAX, "this world turns in circles: something is started again and again without a limit"
+        self._count_things()
         self.checks.before()
         super()._turn(event)
         if isinstance(event, REPEATABLE):
             self.past.append(event)
         if self.shadow is None and self.random.random() < SHADOW_CHANCE:
             self.shadow = self._restored()
+            self.crash_points["shadow"] += 1
         if self.badness and not self._has_visitor and name in self.units and self.sub(name) in VISITORS:
             self._has_visitor = True
             self._visit(name)
             self._has_visitor = False
+
+    def _count_things(self) -> None:
+        if self.now_us - self._minute_from_us > MINUTE:
+            self._minute_from_us, self._things_before = self.now_us, len(self.history)
+        things = len(self.history) - self._things_before
+        assert things < THINGS_PER_MINUTE_MAX, "this world turns in circles: something is started again and again without a limit"
 
     def _visit(self, name: str) -> None:
         """A unit is where units seldom are: somebody comes by before it moves on."""
@@ -156,6 +172,7 @@ class RandomWorld(World):
     def _restore(self) -> None:
         self.shadow = None
         super()._restore()
+        self.crash_points["successor"] += 1
         self.checks.learn(self.units, self.machine.remembered)
 
     def repeat_the_past(self) -> None:
