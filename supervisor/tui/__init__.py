@@ -1,1 +1,1 @@
-
+"""The terminal UI: `supctl tui`."""

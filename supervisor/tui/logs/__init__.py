@@ -1,0 +1,1 @@
+"""Lines of logs in memory: store, filters, paint. No Textual."""
