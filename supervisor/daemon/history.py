@@ -1,7 +1,8 @@
 """History: the one thread that writes and reads the database of runs, jobs and events. The loop never waits for it.
 
 Laws:
-- Entries go through a bounded queue and are written many at a time, a fifth of a second after the first at the latest.
+- Entries are gathered on the loop's thread and handed over together, a fifth of a second after the first: while something happens
+  no second thread wakes, which would take the interpreter's lock from the loop. At most WAITING_MAX wait to be written.
 - What cannot be written (a full disk) is held, up to HELD_MAX, and tried again with the next entries; beyond that the oldest is
   given up and counted. A record of a run is asked back from the keeper only when it is written or given up.
 - A damaged file is put aside as `history.db.damaged` and a new one begun; the file of a later supd is left alone and nothing is
@@ -18,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from queue import Empty, Full, Queue
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from supervisor.daemon import historyrows
@@ -27,7 +28,7 @@ from supervisor.daemon.runrecords import Entry
 
 Json = dict[str, Any]
 FILE_NAME = "history.db"
-QUEUE_MAX = 20_000
+WAITING_MAX = 20_000
 HELD_MAX = 5_000
 BATCH_MAX = 5_000
 GATHER_S = 0.2
@@ -50,22 +51,31 @@ class Question(NamedTuple):
 class History:
     """The database of one state directory. All but `_run` and what it calls is for the loop's thread.
 
-    `on_written` is called in the thread with the ids of runs whose end is written or given up.
+    `on_written` is called in the thread with the ids of runs whose end is written or given up; `call_later(delay_s, act)` is the loop's.
     """
 
     def __init__(
-        self, state_directory: str, open_ids: list[str], on_written: Callable[[list[str]], object], keep: Retention | None = None
+        self,
+        state_directory: str,
+        open_ids: list[str],
+        on_written: Callable[[list[str]], object],
+        call_later: Callable[[float, Callable[[], object]], object],
+        keep: Retention | None = None,
     ) -> None:
         self.path = os.path.join(state_directory, FILE_NAME)
         self._open_ids: list[str] | None = open_ids  # None once the runs of a supd that died are closed
         self._on_written = on_written
         self._keep = keep or Retention()
-        self._queue: Queue[Entry | Question | None] = Queue(QUEUE_MAX)
+        self._call_later = call_later
+        self._gathered: list[Entry] = []
+        self._queue: SimpleQueue[list[Entry] | Question | None] = SimpleQueue()
         self._held: deque[Entry] = deque()
         self._connection: sqlite3.Connection | None = None
         self._until_prune = 0
         # Each of these is written by one thread alone.
-        self._dropped = 0  # the loop's: the queue was full
+        self._put_count = 0  # the loop's
+        self._dropped = 0  # the loop's: too many waited
+        self._taken_count = 0  # the writer's
         self._given_up = 0  # the writer's
         self._trouble = ""
         self._put_aside = ""
@@ -76,11 +86,19 @@ class History:
 
     def put(self, entry: Entry) -> None:
         """Write this some time soon. Never blocks, never raises."""
-        try:
-            self._queue.put_nowait(entry)
-        except Full:
+        if self._put_count - self._taken_count >= WAITING_MAX:
             self._dropped += 1
             self._tell_written([entry])
+            return
+        self._put_count += 1
+        self._gathered.append(entry)
+        if len(self._gathered) == 1:
+            self._call_later(GATHER_S, self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            entries, self._gathered = self._gathered, []
+            self._queue.put(entries)
 
     async def runs(self, unit: str | None, limit: int) -> list[Json]:
         """The newest runs, oldest first. Raises HistoryError."""
@@ -104,10 +122,11 @@ class History:
             else:
                 future.set_result(result)
 
+        self._hand_over()
+        self._queue.put(Question(ask, lambda result, error: loop.call_soon_threadsafe(settle, result, error)))
         try:
-            self._queue.put_nowait(Question(ask, lambda result, error: loop.call_soon_threadsafe(settle, result, error)))
             return await asyncio.wait_for(future, ANSWER_S)
-        except (Full, TimeoutError):
+        except TimeoutError:
             raise HistoryError(f"the disk is too slow for {self.path}") from None
 
     def notes(self) -> list[str]:
@@ -122,40 +141,22 @@ class History:
 
     def close(self, limit_s: float) -> None:
         """Write what waits, for so long at most; nothing is noted after this."""
-        try:
-            self._queue.put(None, timeout=limit_s)
-        except Full:
-            return
+        self._hand_over()
+        self._queue.put(None)
         self._thread.join(limit_s)
 
     # -- the thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            entries, question, is_open = self._gather()
-            self._write(entries)
-            if question is not None:
-                self._answer(question)
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, Question):
+                self._answer(item)
+                continue
+            for start in range(0, len(item), BATCH_MAX):
+                self._write(item[start : start + BATCH_MAX])
+            self._taken_count += len(item)
         if self._connection is not None:
             self._connection.close()
-
-    def _gather(self) -> tuple[list[Entry], Question | None, bool]:
-        """Entries up to a question, the end, a full batch or the end of the wait: the thread sleeps until there is a first one."""
-        entries: list[Entry] = []
-        end_s: float | None = None
-        while len(entries) < BATCH_MAX:
-            try:
-                item = self._queue.get(timeout=None if end_s is None else max(end_s - time.monotonic(), 0))
-            except Empty:
-                break
-            if item is None:
-                return entries, None, False
-            if isinstance(item, Question):
-                return entries, item, True
-            entries.append(item)
-            end_s = end_s or time.monotonic() + GATHER_S
-        return entries, None, True
 
     def _write(self, entries: list[Entry]) -> None:
         self._held.extend(entries)

@@ -52,7 +52,7 @@ def _history(shell: Shell, mode: "Mode", loop: asyncio.AbstractEventLoop) -> His
         except RuntimeError:
             pass  # the loop has ended: the next manager finds them remembered and writes them again, which changes nothing
 
-    history = History(mode.state_directory, shell.run_records.open_ids, on_written)
+    history = History(mode.state_directory, shell.run_records.open_ids, on_written, loop.call_later)
     shell.run_records.attach(history.put)
     return history
 

@@ -33,6 +33,7 @@ from supervisor.model.specification import Probe
 
 SIGCONT, SIGHUP = 18, 1
 EVENTS_PER_COMMIT = 64  # handled together before their records are handed over
+_LEAVES_UNITS_ALONE = fx.Record | fx.Prepare | fx.Answer | fx.Leave
 SLICE_US = 2_000  # then other readers get their turn (DESIGN, The engine)
 
 
@@ -87,6 +88,7 @@ class Shell:
         self.leave_status: int | None = None
         self.keeps_services = False  # supd leaves and what it started runs on
         self._events: deque[ev.Event] = deque()
+        self._preparations: dict[int, fx.Prepare] = {}  # by run: asked for and not begun
         self._is_busy = False
         self._is_continuing = False
         self._request = 0
@@ -97,7 +99,6 @@ class Shell:
         self._carry: dict[type, Callable[[Any], object]] = {
             fx.Answer: self._keep_answer,
             fx.CheckConditions: self.spawning.check_conditions,
-            fx.Prepare: self.spawning.prepare,
             fx.Kill: self._kill_others,
             fx.WatchEmpty: lambda e: self.processes.watch_empty(e.unit, e.token, self.post),
             fx.ReadPidFile: self.spawning.read_pid_file,
@@ -134,7 +135,7 @@ class Shell:
 
     def finish(self) -> None:
         """Handle everything that is queued."""
-        while self._events and not self._is_busy:
+        while self._has_work and not self._is_busy:
             self.process()
 
     def _continue(self) -> None:
@@ -148,19 +149,64 @@ class Shell:
         self._is_busy = True
         end_ns = time.monotonic_ns() + SLICE_US * 1000
         try:
-            while self._events:
-                effects: list[fx.Effect] = []
-                for _ in range(min(len(self._events), EVENTS_PER_COMMIT)):
-                    effects += self.engine.handle(self._events.popleft(), now())
-                self.carry_out(effects)
-                if time.monotonic_ns() > end_ns and self._events:
+            while self._has_work or self._is_due():
+                self.carry_out(self._gather())
+                if time.monotonic_ns() > end_ns:
                     break
         finally:
             self._is_busy = False
-        if self._events and not self._is_continuing:
+        if self._has_work and not self._is_continuing:
             self._is_continuing = True
             self.reactor.call_later_us(0, self._continue)
         self._arm()
+
+    def resume(self) -> None:
+        """A manager before this one died: ask again for everything that was under way outside the keeper."""
+        effects = self.engine.resume(now())
+        self._note_preparations(effects)
+        self.carry_out(effects)
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._events or self._preparations)
+
+    def _is_due(self) -> bool:
+        at_us = self.engine.next_deadline()
+        return at_us is not None and at_us <= time.monotonic_ns() // 1000
+
+    def _gather(self) -> list[fx.Effect]:
+        """The effects of what is queued, of as much as goes into one commit.
+
+        A preparation is begun on the way, before the commit: nobody outside learns of it, and after a crash it is asked for again. So
+        a restart without a delay is one commit after its release: the deadline, the preparation and the spawn. Only what its unit
+        is yet to do (release what the last run left) comes before it, and ends the batch.
+        """
+        effects: list[fx.Effect] = []
+        busy_units: set[str] = set()
+        for _ in range(EVENTS_PER_COMMIT):
+            if self._events:
+                event = self._events.popleft()
+            elif self._preparations:
+                run, preparation = next(iter(self._preparations.items()))
+                if preparation.unit in busy_units:
+                    break
+                del self._preparations[run]
+                self.spawning.prepare(preparation)
+                continue
+            elif self._is_due():
+                event = ev.DeadlineReached()
+            else:
+                break
+            found = self.engine.handle(event, now())
+            self._note_preparations(found)
+            effects += found
+            busy_units.update(effect.unit for effect in found if not isinstance(effect, _LEAVES_UNITS_ALONE))
+        return effects
+
+    def _note_preparations(self, effects: list[fx.Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, fx.Prepare):
+                self._preparations[effect.run] = effect
 
     # -- effects out -----------------------------------------------------------------------------------------------
 
@@ -175,6 +221,7 @@ class Shell:
             if isinstance(effect, fx.Spawn):
                 self.spawning.add_spawn(effect, ops, descriptors)
             elif isinstance(effect, fx.Forget):
+                self._preparations.pop(effect.run, None)
                 self.spawning.forget(effect, ops)
             elif isinstance(effect, fx.Kill):
                 self._add_signals(effect, ops)

@@ -7,7 +7,7 @@ from typing import Any
 
 from supervisor.daemon.orphans import remembered
 from supervisor.daemon.proberuns import PROBE_PHASE, end_probe
-from supervisor.daemon.shell import Shell, now
+from supervisor.daemon.shell import Shell
 from supervisor.daemon.spawning import RunBook
 from supervisor.model.events import DeadlineReached
 
@@ -36,7 +36,7 @@ def take_over(shell: Shell) -> None:
             by_unit.setdefault(entry["unit"], []).append((run, entry["pid"], entry["start_time_ticks"], invocation_id))
     for unit, runs in by_unit.items():
         shell.processes.restore(unit, runs)
-    shell.carry_out(shell.engine.resume(now()))
+    shell.resume()
     for entry in table["runs"].values():
         for report in entry["reports"] if entry["phase"] != PROBE_PHASE else ():
             shell.spawning.on_report(report)

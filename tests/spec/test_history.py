@@ -65,7 +65,8 @@ class Written:
 
 
 def opened(directory: Path, open_ids: list[str] | None = None, written: Callable[[list[str]], object] = lambda ids: None) -> History:
-    return History(str(directory), open_ids or [], written, Retention(age_us=100_000 * DAY_US))  # the runs here are of 1970
+    keep = Retention(age_us=100_000 * DAY_US)  # the runs here are of 1970
+    return History(str(directory), open_ids or [], written, lambda delay_s, act: act(), keep)
 
 
 def asked(history: History, unit: str | None = None, limit: int = 1000) -> list[Json]:
