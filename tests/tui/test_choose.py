@@ -117,7 +117,7 @@ def test_the_kept_order_is_the_one_a_sort_would_give(script: list[tuple[list[dic
     choice = Choice(store, figures)
     for moment, (given_briefs, rows, wanted) in enumerate(script):
         store.update(given_briefs)
-        figures.record(float(moment), [{"id": name, "cpu_usage_nsec": cpu, "memory_current_bytes": memory} for name, cpu, memory in rows])
+        figures.record(float(moment), {name: {"cpu_usage_nsec": cpu, "memory_current_bytes": memory} for name, cpu, memory in rows})
         before = list(choice.names)
         if wanted is not None:
             choice.set_terms(wanted)

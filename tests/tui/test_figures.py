@@ -8,17 +8,17 @@ from supervisor.tui.model.figures import HISTORY_SAMPLES, LONGEST_STEP_S, NSEC_P
 from supervisor.tui.model.format import count, fit, one_line, percent, short_size, short_span
 
 
-def sample(name: str, cpu_s: float | None, memory: int | None = None) -> dict[str, object]:
-    return {"id": name, "cpu_usage_nsec": None if cpu_s is None else int(cpu_s * NSEC_PER_SEC), "memory_current_bytes": memory}
+def sample(name: str, cpu_s: float | None, memory: int | None = None) -> dict[str, dict[str, object]]:
+    return {name: {"cpu_usage_nsec": None if cpu_s is None else int(cpu_s * NSEC_PER_SEC), "memory_current_bytes": memory}}
 
 
 def test_a_share_needs_two_figures_and_is_of_one_core() -> None:
     figures = Figures()
-    figures.record(10.0, [sample("web", 5.0, 1024)])
+    figures.record(10.0, sample("web", 5.0, 1024))
     web = figures.get("web")
     assert web is not None
     assert (web.cpu_percent, web.memory_bytes) == (None, 1024)
-    figures.record(12.0, [sample("web", 6.0, 2048)])
+    figures.record(12.0, sample("web", 6.0, 2048))
     assert (web.cpu_percent, web.memory_bytes) == (50.0, 2048)
     assert list(web.memory.last(9)) == [1024.0, 2048.0]
 
@@ -35,7 +35,7 @@ NO_SHARE = [
 def test_no_share_is_made_up(first: tuple[float, float], second: tuple[float, float | None]) -> None:
     figures = Figures()
     for at_s, cpu_s in (first, second):
-        figures.record(at_s, [sample("web", cpu_s)])
+        figures.record(at_s, sample("web", cpu_s))
     web = figures.get("web")
     assert web is not None
     assert web.cpu_percent is None
@@ -45,9 +45,9 @@ def test_no_share_is_made_up(first: tuple[float, float], second: tuple[float, fl
 def test_totals_forget_what_is_gone() -> None:
     figures = Figures()
     for at_s in (1.0, 2.0):
-        figures.record(at_s, [sample("web", at_s / 2, 100), sample("db", at_s / 4, 50)], is_all=True)
+        figures.record(at_s, {**sample("web", at_s / 2, 100), **sample("db", at_s / 4, 50)}, is_all=True)
     assert (figures.cpu_percent, figures.memory_bytes) == (75.0, 150)
-    figures.record(3.0, [sample("db", 0.75, 50)], is_all=True)
+    figures.record(3.0, sample("db", 0.75, 50), is_all=True)
     assert (figures.cpu_percent, figures.memory_bytes) == (25.0, 50)
     assert figures.get("web") is None
     assert list(figures.total_cpu.last(3)) == [0.0, 75.0, 25.0]

@@ -6,7 +6,7 @@ little and the collector has nothing to look at.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -76,22 +76,19 @@ class Figures:
         self._changed: set[str] = set()
         self.total_cpu = Ring()
 
-    def record(self, at_s: float, rows: Iterable[Json], is_all: bool = False) -> None:
-        """Objects of {id, cpu_usage_nsec, memory_current_bytes}, as they were at `at_s` (monotonic).
+    def record(self, at_s: float, units: Mapping[str, Json], is_all: bool = False) -> None:
+        """{name: {cpu_usage_nsec, memory_current_bytes}}, as they were at `at_s` (supd's monotonic clock).
 
         With `is_all` they are every unit that there is: what is missing is forgotten, and the totals get a sample.
         """
-        seen = set()
-        for row in rows:
-            name = str(row["id"])
-            seen.add(name)
+        for name, row in units.items():
             usage = self._usage.get(name)
             if usage is None:
                 usage = self._usage[name] = Usage()
             usage.record(at_s, row.get("cpu_usage_nsec"), row.get("memory_current_bytes"))
-        self._changed |= seen
+        self._changed.update(units)
         if is_all:
-            for name in [name for name in self._usage if name not in seen]:
+            for name in [name for name in self._usage if name not in units]:
                 del self._usage[name]
             self.total_cpu.append(self.cpu_percent)
 
