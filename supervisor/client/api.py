@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RETRY_FOR_S = 15.0
 _RETRY_PAUSE_S = 0.1
+UNKNOWN_ID = "unknown"  # we cannot tell what we missed, so supd shall answer with a reset
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~@:"
 
 
@@ -103,17 +104,16 @@ class Client:
         The first value is None, given once supd has entered us as a reader: what is asked after it cannot miss an event. After
         `deadline_s` (time.monotonic()) every further value is None at once.
         """
-        position = _Position(last_id)
+        reading = EventReading(last_id)
         has_begun = False
         broken_s: float | None = None
         while True:
-            if has_begun and position.last_id is None:
-                position.last_id = "unknown"  # we cannot tell what we missed, so supd shall answer with a reset
-            header = "" if position.last_id is None else f"Last-Event-ID: {position.last_id}\r\n"
+            if has_begun and reading.last_id is None:
+                reading.last_id = UNKNOWN_ID
             try:
-                exchange = Exchange(self.place, "GET", "/v1/events", headers=header)
+                exchange = Exchange(self.place, "GET", "/v1/events", headers=reading.headers())
                 self.peer_uid = exchange.peer_uid
-                for event in _events_of(exchange, deadline_s, has_begun, position):
+                for event in _events_of(exchange, deadline_s, has_begun, reading):
                     has_begun, broken_s = True, None
                     yield event
             except BrokenAnswer:
@@ -222,32 +222,43 @@ class Client:
         return answer
 
 
-class _Position:
-    """Where a reader of events stands: the id to go on from."""
+class EventReading:
+    """Lines of server-sent events to events. `last_id` is where the reader stands: the id to go on from."""
 
-    __slots__ = ("last_id",)
+    __slots__ = ("_data", "last_id")
 
     def __init__(self, last_id: str | None) -> None:
         self.last_id = last_id
+        self._data = b""
+
+    def headers(self) -> str:
+        """The header lines that ask for what comes after `last_id`. A stream begins anew: half an event is forgotten."""
+        self._data = b""
+        return "" if self.last_id is None else f"Last-Event-ID: {self.last_id}\r\n"
+
+    def take(self, line: bytes) -> "Json | None":
+        """The event that this line completes."""
+        if line.startswith(b"id: "):
+            self.last_id = line[4:].decode("ascii", "replace")
+        elif line.startswith(b"data: "):
+            self._data += line[6:]
+        elif not line and self._data:
+            event: Json = parse(self._data)
+            self._data = b""
+            return event
+        return None
 
 
-def _events_of(exchange: Exchange, deadline_s: float | None, is_again: bool, position: _Position) -> "Iterator[Json | None]":
+def _events_of(exchange: Exchange, deadline_s: float | None, is_again: bool, reading: EventReading) -> "Iterator[Json | None]":
     """The events of one server-sent-event stream, after a None that says it has begun (unless it `is_again` one of several)."""
     try:
         exchange.await_head()
         if not is_again:
             yield None
-        data = b""
         for line in exchange.lines(deadline_s):
             if line is None:
                 yield None
-            elif line.startswith(b"id: "):
-                position.last_id = line[4:].decode("ascii", "replace")
-            elif line.startswith(b"data: "):
-                data += line[6:]
-            elif not line and data:
-                event: Json = parse(data)
-                data = b""
+            elif (event := reading.take(line)) is not None:
                 yield event
                 if event.get("kind") == "gap":
                     return

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ANSWER_TIMEOUT_S = 60.0
+ENDED = "cannot read the answer of supd: the connection ended"
 _SUN_PATH_MAX = 107
 _UCRED_BYTES = 12
 
@@ -53,13 +54,11 @@ class Exchange:
     def __init__(self, place: Place, method: str, target: str, body: "dict[str, Any] | None" = None, headers: str = "") -> None:
         self.place = place
         self._socket = _connect(place)
-        self.peer_uid = _checked_peer(self._socket, place)
-        content = b"" if body is None else compose(body).encode()
-        head = f"{method} {target} HTTP/1.0\r\nHost: supd\r\n{headers}Content-Length: {len(content)}\r\n\r\n"
+        self.peer_uid = checked_peer(self._socket, place)
         self._received = bytearray()
         self._socket.settimeout(ANSWER_TIMEOUT_S)
         try:
-            self._socket.sendall(head.encode("ascii") + content)
+            self._socket.sendall(request_bytes(method, target, body, headers))
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused before we had said all; the refusal is there to be read
 
@@ -73,49 +72,23 @@ class Exchange:
         except ConnectionResetError:
             piece = b""
         if not piece:
-            raise BrokenAnswer("cannot read the answer of supd: the connection ended")
+            raise BrokenAnswer(ENDED)
         self._received += piece
         return True
 
     def answer(self, timeout_s: float | None = ANSWER_TIMEOUT_S) -> Answer | None:
         """The whole answer, or None when it has not come after `timeout_s`; it can then be asked for again."""
         while True:
-            whole = self._whole()
+            whole = whole_answer(self._received, self.place)
             if whole is not None:
                 self.close()
                 return whole
             if not self.receive(timeout_s):
                 return None
 
-    def _whole(self) -> Answer | None:
-        parted = self.head()
-        if parted is None:
-            return None
-        status, headers, begin = parted
-        end = begin + int(headers.get("content-length", "0"))
-        if len(self._received) < end:
-            return None
-        return Answer(status, headers, bytes(self._received[begin:end]))
-
-    def head(self) -> tuple[int, dict[str, str], int] | None:
-        """Status, headers, and where the body begins; None until they are there."""
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return None
-        try:
-            first, *rest = self._received[:end].decode("latin-1").split("\r\n")
-            status = int(first.split(" ", 2)[1])
-        except (ValueError, IndexError):
-            raise BrokenAnswer(f"cannot understand what answers at {self.place.path}: it does not speak HTTP") from None
-        headers = {}
-        for line in rest:
-            name, _, text = line.partition(":")
-            headers[name.lower()] = text.strip()
-        return status, headers, end + 4
-
     def await_head(self) -> None:
         """Wait until the answer has begun, and drop its head. Raises ApiError for a refusal."""
-        while (parted := self.head()) is None:
+        while (parted := head_of(self._received, self.place)) is None:
             if not self.receive(ANSWER_TIMEOUT_S):
                 raise NoDaemon(f"supd at {self.place.path} accepted the request but does not answer")
         if parted[0] >= 400:
@@ -145,23 +118,66 @@ class Exchange:
         self._socket.close()
 
 
+def request_bytes(method: str, target: str, body: "dict[str, Any] | None" = None, headers: str = "") -> bytes:
+    """One whole request. `headers` are more lines, each with its end."""
+    content = b"" if body is None else compose(body).encode()
+    head = f"{method} {target} HTTP/1.0\r\nHost: supd\r\n{headers}Content-Length: {len(content)}\r\n\r\n"
+    return head.encode("ascii") + content
+
+
+def head_of(received: bytearray, place: Place) -> tuple[int, dict[str, str], int] | None:
+    """Status, headers, and where the body begins; None until they are there."""
+    end = received.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    try:
+        first, *rest = received[:end].decode("latin-1").split("\r\n")
+        status = int(first.split(" ", 2)[1])
+    except (ValueError, IndexError):
+        raise BrokenAnswer(f"cannot understand what answers at {place.path}: it does not speak HTTP") from None
+    headers = {}
+    for line in rest:
+        name, _, text = line.partition(":")
+        headers[name.lower()] = text.strip()
+    return status, headers, end + 4
+
+
+def whole_answer(received: bytearray, place: Place) -> Answer | None:
+    """The answer that the bytes begin with; None until it is whole."""
+    parted = head_of(received, place)
+    if parted is None:
+        return None
+    status, headers, begin = parted
+    end = begin + int(headers.get("content-length", "0"))
+    return Answer(status, headers, bytes(received[begin:end])) if len(received) >= end else None
+
+
 def _connect(place: Place) -> _socket.socket:
     end = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     end.settimeout(ANSWER_TIMEOUT_S)
     try:
-        if len(os.fsencode(place.path)) <= _SUN_PATH_MAX:
-            end.connect(place.path)
-            return end
-        # A path beyond sun_path is reached through its directory's descriptor.
-        directory = os.open(os.path.dirname(place.path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            end.connect(f"/proc/self/fd/{directory}/{os.path.basename(place.path)}")
-        finally:
-            os.close(directory)
+        connect_to(end, place)
         return end
     except OSError as error:
         end.close()
-        raise NoDaemon(f"cannot connect to {place.path} ({place.origin}): {_reason(error)}") from None
+        raise no_daemon(place, error) from None
+
+
+def connect_to(end: _socket.socket, place: Place) -> None:
+    """connect(2). A path beyond sun_path is reached through its directory's descriptor. Raises OSError."""
+    if len(os.fsencode(place.path)) <= _SUN_PATH_MAX:
+        end.connect(place.path)
+        return
+    directory = os.open(os.path.dirname(place.path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        end.connect(f"/proc/self/fd/{directory}/{os.path.basename(place.path)}")
+    finally:
+        os.close(directory)
+
+
+def no_daemon(place: Place, error: OSError) -> NoDaemon:
+    """Why the connection could not be made, as a sentence."""
+    return NoDaemon(f"cannot connect to {place.path} ({place.origin}): {_reason(error)}")
 
 
 def _reason(error: OSError) -> str:
@@ -176,7 +192,8 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _checked_peer(end: _socket.socket, place: Place) -> int:
+def checked_peer(end: _socket.socket, place: Place) -> int:
+    """The uid of who listens. Raises NoDaemon, with the socket closed, when it is not to be believed."""
     credentials = end.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _UCRED_BYTES)
     uid = int.from_bytes(credentials[4:8], "little" if _IS_LITTLE else "big")
     if uid not in (os.geteuid(), 0) and not place.trusts_any_peer:

@@ -84,6 +84,10 @@ class World:
             known = [name for name in known if self._is_in(name, states)]
         return known
 
+    def present(self, names: list[str]) -> list[str]:
+        core = self._shell.engine.core
+        return [name for name in dict.fromkeys(names) if name in core.specs or (name in core.states and name in core.vanished)]
+
     def _matching(self, pattern: str, known: list[str]) -> list[str]:
         core = self._shell.engine.core
         if not _GLOB & set(pattern):

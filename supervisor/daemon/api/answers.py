@@ -2,6 +2,7 @@
 
 from supervisor.daemon.api import schema as js
 from supervisor.model.errors import TRANSACTION_CODES
+from supervisor.model.roles import LEVELS
 from supervisor.model.states import ActiveState, ExitCode, JobMode, JobResult, JobState
 
 _COUNT = {"type": "integer", "minimum": 0}
@@ -43,6 +44,16 @@ SHOW = js.record(
     },
 )
 RELATIONS: js.Schema = {"type": "object", "additionalProperties": js.STRINGS}
+ALL_RELATIONS: js.Schema = {"type": "object", "additionalProperties": RELATIONS}
+_FIGURES_OF_UNIT = js.record(
+    {"memory_current_bytes": js.nullable(js.INTEGER), "cpu_usage_nsec": js.nullable(js.INTEGER), "log_lost_bytes": _COUNT}
+)
+FIGURES = js.record(
+    {
+        "monotonic_s": js.described(js.NUMBER, "supd's own clock, for rates between two answers"),
+        "units": {"type": "object", "additionalProperties": _FIGURES_OF_UNIT},
+    }
+)
 WHY = js.record(
     {
         "unit": js.STRING,
@@ -91,6 +102,8 @@ STATUS = js.record(
         "units": {"type": "object"},
         "jobs": js.ANY,
         "notes": js.STRINGS,
+        "access": js.described({"type": "string", "enum": list(LEVELS)}, "the caller's own: the highest level on any unit"),
+        "rights": js.array_of(js.record({"level": {"type": "string", "enum": list(LEVELS)}, "patterns": js.nullable(js.STRINGS)})),
     },
 )
 VERSION = js.record({"version": js.STRING, "keeper_pid": _COUNT, "manager_pid": _COUNT, "started_time_s": js.NUMBER})

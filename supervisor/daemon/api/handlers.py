@@ -4,23 +4,31 @@ Handlers decide nothing about units; they call the manager and shape the answer.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from supervisor.daemon.api import answers, logbytes, metrics, openapi
 from supervisor.daemon.api import schema as js
 from supervisor.daemon.api.routes import Answer, Call, Handler, Route, Stream, Table, Text
 from supervisor.daemon.api.service import Json, Refusal
+from supervisor.daemon.api.stream import HEARTBEAT_S
 
 LINES_MAX = 100_000
 EVENTS_MAX = 10_000
 RUNS_MAX = 10_000
+FIGURES_A_TURN = 64
 
 JOB_VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart")
 ENABLED_OF_VERB = {"enable": "enabled", "disable": "disabled", "mask": "masked", "unmask": "unmasked"}
 
 
 async def list_units(call: Call) -> Answer:
-    names = call.world.names(call.query.get("pattern", []), call.query.get("state", []))
+    if "unit" in call.query:
+        if "pattern" in call.query or "state" in call.query:
+            raise Refusal("bad-request", "`unit` names units one by one; it does not go with `pattern` or `state`")
+        names = call.world.present(call.query["unit"])
+    else:
+        names = call.world.names(call.query.get("pattern", []), call.query.get("state", []))
     form: Callable[[str], Json] = call.world.show if call.query.get("full") else call.world.brief
     return [form(name) for name in names]
 
@@ -31,6 +39,22 @@ async def show_unit(call: Call) -> Answer:
 
 async def relations(call: Call) -> Answer:
     return call.world.relations(call.unit)
+
+
+async def all_relations(call: Call) -> Answer:
+    found = {name: call.world.relations(name) for name in call.world.names([], [])}
+    return {name: kinds for name, kinds in found.items() if kinds}
+
+
+async def figures(call: Call) -> Answer:
+    names = call.world.present(call.query["unit"]) if "unit" in call.query else call.world.names([], [])
+    units: Json = {}
+    for count, name in enumerate(names, start=1):
+        if count % FIGURES_A_TURN == 0:
+            await asyncio.sleep(0)  # to read a thousand processes takes a while: nobody else shall wait for it
+        if call.world.present([name]):  # it may have gone since
+            units[name] = call.world.figures(name)
+    return {"monotonic_s": time.monotonic(), "units": units}
 
 
 async def why(call: Call) -> Answer:
@@ -139,7 +163,8 @@ async def shutdown(call: Call) -> Answer:
 
 
 async def status(call: Call) -> Answer:
-    return call.world.status()
+    rights = [{"level": right.level, "patterns": None if right.patterns is None else list(right.patterns)} for right in call.grant.rights]
+    return {**call.world.status(), "access": call.grant.level_somewhere(), "rights": rights}
 
 
 async def version(call: Call) -> Answer:
@@ -151,7 +176,8 @@ async def events(call: Call) -> Answer:
     last_id = call.query.get("last_id", call.last_event_id)
     latest = call.world.recent_events(1) if last_id is None else []
     # A new reader learns where it stands at once: should it lose the connection before its first event, it can go on from there.
-    return Stream(call.world.events_since(last_id), str(latest[0].get("id", "")) if latest else "")
+    begins_after = str(latest[0].get("id", "")) if latest else ""
+    return Stream(call.world.events_since(last_id), begins_after, HEARTBEAT_S if call.query.get("heartbeat") else None)
 
 
 async def recent_events(call: Call) -> Answer:
@@ -194,10 +220,14 @@ _INSTANCES: js.Schema = {"type": "integer", "minimum": 0, "maximum": 10_000}
 _LINES: js.Schema = {"type": "integer", "minimum": 0, "maximum": LINES_MAX}
 
 ROUTES = [
-    Route("GET", "/v1/units", "view", list_units, "Every unit, or those that match a pattern and have one of the states.",
-          js.array_of(answers.BRIEF), query={"pattern": js.STRINGS, "state": js.STRINGS, "full": js.BOOLEAN}),
+    Route("GET", "/v1/units", "view", list_units,
+          "Every unit, or those that match a pattern and have one of the states, or those of the units named that exist.",
+          js.array_of(answers.BRIEF), query={"pattern": js.STRINGS, "state": js.STRINGS, "unit": js.STRINGS, "full": js.BOOLEAN}),
     Route("GET", "/v1/units/{name}", "view", show_unit, "Every property of one unit.", answers.SHOW),
     Route("GET", "/v1/units/{name}/relations", "view", relations, "Its dependencies, forward and reverse.", answers.RELATIONS),
+    Route("GET", "/v1/relations", "view", all_relations, "The dependencies of every unit that has any.", answers.ALL_RELATIONS),
+    Route("GET", "/v1/figures", "view", figures, "Memory, CPU time and lost log bytes, of those of the units named that exist, or of all.",
+          answers.FIGURES, query={"unit": js.STRINGS}),
     Route("GET", "/v1/units/{name}/why", "view", why, "Why it is in its state, and what comes next.", answers.WHY),
     Route("GET", "/v1/units/{name}/definition", "view", definition, "Its files, and where each value came from.", answers.DEFINITION),
     Route("GET", "/v1/units/{name}/log", "view", log, "The last lines it wrote; raw=true: the bytes, with a cursor to go on from.",
@@ -229,7 +259,7 @@ ROUTES = [
     Route("GET", "/v1/status", "view", status, "supd itself.", answers.STATUS),
     Route("GET", "/v1/version", "view", version, "Version and process ids.", answers.VERSION),
     Route("GET", "/v1/events", "view", events, "Events as they happen (server-sent events); Last-Event-ID goes on from there.",
-          "text/event-stream", query={"last_id": js.STRING}, waits=True),
+          "text/event-stream", query={"last_id": js.STRING, "heartbeat": js.BOOLEAN}, waits=True),
     Route("GET", "/v1/events/recent", "view", recent_events, "The last events.", js.array_of(answers.EVENT),
           query={"count": {"type": "integer", "minimum": 0, "maximum": EVENTS_MAX}}),
     Route("GET", "/v1/history", "view", history, "The newest runs of one unit or of all, oldest first.", js.array_of(answers.RUN),

@@ -49,6 +49,9 @@ class Limited:
         chosen = set(self._world.names([], states))
         return [name for name in found if name in chosen]
 
+    def present(self, names: list[str]) -> list[str]:
+        return [name for name in self._world.present(names) if self._sees(name)]
+
     def _resolved(self, name: str) -> str:
         """The id of a unit that is named. A name beyond the roles may be an alias, and is never a reason to make an instance."""
         found = self._world.names([name] if self._sees(name) else [f"[{name[:1]}]{name[1:]}"], [])

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from supervisor.daemon.api import schema as js
+from supervisor.daemon.api.access import Grant
 from supervisor.daemon.api.service import Json, Peer, Refusal, Supervision
 
 PATH_LIMIT_CHARS = 4096
@@ -22,6 +23,7 @@ class Call:
 
     world: Supervision
     peer: Peer
+    grant: Grant
     by: str
     pieces: dict[str, str]
     query: Json
@@ -50,10 +52,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer without an end: events, sent as they come. `begins_after` is the id of the last event before the first one, if any."""
+    """An answer without an end: events, sent as they come. `begins_after` is the id of the last event before the first one, if any.
+
+    A client that asked for heartbeats gets a comment after each `heartbeat_s` of silence; for others nobody wakes up.
+    """
 
     events: AsyncIterator[Json]
     begins_after: str = ""
+    heartbeat_s: float | None = None
 
 
 Answer = Json | list[Json] | Text | Stream

@@ -75,11 +75,11 @@ def problems(schema: Schema, value: object, place: str = "the body") -> list[str
 
 def _problems_of_object(schema: Schema, value: dict[str, Any], place: str) -> list[str]:
     found = [f'{place}: "{name}" is missing' for name in schema.get("required", ()) if name not in value]
-    known = schema.get("properties", {})
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
     for name, item in value.items():
-        if name in known:
-            found += problems(known[name], item, name if place == "the body" else f"{place}.{name}")
-        elif schema.get("additionalProperties") is False:
+        if name in known or isinstance(others, dict):
+            found += problems(known.get(name, others), item, name if place == "the body" else f"{place}.{name}")
+        elif others is False:
             expected = f"known are {', '.join(known)}" if known else "none is expected here"
             found.append(f"{place}: unknown key {name[:60]!r}; {expected}")
     return found

@@ -29,7 +29,7 @@ from supervisor.daemon.api.handlers import TABLE
 from supervisor.daemon.api.limited import Limited
 from supervisor.daemon.api.routes import Answer, BadRequest, Call, Route, Stream, Table, Text, check_body
 from supervisor.daemon.api.service import Peer, Refusal, Supervision
-from supervisor.daemon.api.stream import as_server_sent
+from supervisor.daemon.api.stream import HEARTBEAT, as_server_sent
 from supervisor.daemon.audit import Refusals
 from supervisor.model.names import split
 
@@ -225,7 +225,7 @@ class ApiServer:
         route, pieces, query = self._table.find(request.method, request.target)
         act.verb, act.unit, act.changes = route.verb, pieces.get("name", "")[:255], route.changes
         world = self._world if grant.is_uniform else Limited(self._world, grant)
-        call = Call(world, client.peer, client.by, pieces, query, {}, request.last_event_id)
+        call = Call(world, client.peer, grant, client.by, pieces, query, {}, request.last_event_id)
         try:
             level = _level(route, call, grant)
             if not acl.allows(level, route.access):
@@ -267,7 +267,11 @@ class ApiServer:
             if answer.begins_after:
                 await connection.send_piece(f"id: {answer.begins_after}\n\n".encode())  # sets the reader's id, is no event
             while True:
-                event = await connection.while_connected(pending)
+                while not pending.done():
+                    await connection.while_connected(asyncio.wait({pending}, timeout=answer.heartbeat_s))
+                    if not pending.done():
+                        await connection.send_piece(HEARTBEAT)
+                event = pending.result()
                 await connection.send_piece(as_server_sent(event))
                 if event["kind"] == "gap":
                     return

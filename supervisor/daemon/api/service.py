@@ -38,6 +38,9 @@ class Supervision(Protocol):
         A template instance that is not loaded yet ("worker@9") is instantiated from its template.
         """
 
+    def present(self, names: list[str]) -> list[str]:
+        """Those of these names that are units now, each once; no alias, no pattern, and no instance is made."""
+
     def show(self, unit: str) -> Json:
         """Every property of one unit, in systemd's names as snake_case (DESIGN, For scripts)."""
 

@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 RING_EVENTS = 4096
 QUEUE_EVENTS = 1024
+HEARTBEAT_S = 1.0
+HEARTBEAT = b":\n\n"  # a comment, which every reader of server-sent events skips
 
 
 class EventRing:

@@ -5,7 +5,7 @@ are held to one suite. Every method may raise LinkLost (nobody answered; it may 
 and will not). JSON names are the API's.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 Json = dict[str, Any]
@@ -45,7 +45,7 @@ class Transport(Protocol):
     async def units(self, names: Sequence[str] | None = None) -> list[Json]:
         """The brief object of every unit, or of those of `names` that exist; one that does not is left out."""
 
-    def events(self, last_id: str | None) -> AsyncIterator[Json]:
+    def events(self, last_id: str | None) -> AsyncGenerator[Json, None]:
         """Events from just after `last_id` (None: from now), as they come, until the connection ends: then LinkLost.
 
         Between them come marks {"kind": "alive", "id": id to go on from, "" while there is none}: the first value always is one, given

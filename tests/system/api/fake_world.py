@@ -86,6 +86,9 @@ class FakeWorld:
         words = ("active_state", "sub_state", "load_state")
         return [n for n in chosen if not states or any(self.units[n][word] in states for word in words)]
 
+    def present(self, names: list[str]) -> list[str]:
+        return [name for name in dict.fromkeys(names) if name in self.units]
+
     def show(self, unit: str) -> Json:
         return dict(self.units[unit])
 

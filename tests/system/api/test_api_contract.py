@@ -1,17 +1,21 @@
 """The table of routes is the law: every route answers as its schema says, every refusal has the API's one form."""
 
+import asyncio
 import json
 import re
 from typing import Any
 
 import pytest
 
-from supervisor.daemon.api import answers
+from supervisor.daemon.api import answers, handlers
+from supervisor.daemon.api.access import Grant, Right
 from supervisor.daemon.api.handlers import ROUTES
-from supervisor.daemon.api.routes import Route
+from supervisor.daemon.api.routes import Call, Handler, Route
 from supervisor.daemon.api.schema import problems
+from supervisor.daemon.api.service import Peer
+from supervisor.daemon.api.stream import HEARTBEAT_S
 from tests.system.api import raw
-from tests.system.api.fake_world import RunningServer
+from tests.system.api.fake_world import FakeWorld, RunningServer
 
 # What a request needs to succeed in the fake world, by path; "web" and {} elsewhere.
 NAMES = {"/v1/units/{name}/scale": "worker"}
@@ -141,3 +145,52 @@ def test_metrics_are_prometheus_text(server: RunningServer) -> None:
         assert line in lines
     assert 'supd_unit_memory_bytes{unit="db"}' not in body.decode(), "it has no process, so nothing is said of its memory"
     assert all(re.fullmatch(r"#.*|\w+(\{[^}]*\})? [0-9.e+-]+", line) for line in lines)
+
+
+def test_units_named_one_by_one_are_those_that_exist(server: RunningServer) -> None:
+    status, found = raw.ask(server.path, "GET", "/v1/units?unit=web&unit=gone&unit=www&unit=w*&unit=worker@9&unit=db&unit=web")
+    assert (status, [brief["id"] for brief in found]) == (200, ["web", "db"])
+    assert "worker@9" not in server.world.units
+    status, answer = raw.ask(server.path, "GET", "/v1/units?unit=web&pattern=*")
+    assert (status, answer["error"]["code"]) == (400, "bad-request")
+
+
+def test_figures_are_of_the_units_named_or_of_all(server: RunningServer) -> None:
+    whole = raw.ask(server.path, "GET", "/v1/figures")[1]
+    assert set(whole["units"]) == set(server.world.units)
+    some = raw.ask(server.path, "GET", "/v1/figures?unit=web&unit=gone")[1]
+    assert some["units"] == {"web": {"memory_current_bytes": 4096, "cpu_usage_nsec": 1_500_000_000, "log_lost_bytes": 7}}
+    assert some["monotonic_s"] >= whole["monotonic_s"]
+
+
+def test_relations_of_all_are_those_of_each(server: RunningServer) -> None:
+    whole = raw.ask(server.path, "GET", "/v1/relations")[1]
+    for name in server.world.units:
+        assert whole.get(name, {}) == raw.ask(server.path, "GET", f"/v1/units/{name}/relations")[1]
+
+
+def asked(handler: Handler, *rights: Right, **query: Any) -> Any:
+    """What a handler answers a peer of these rights, without a socket: the tests may run as root, who has every right."""
+    world = FakeWorld("/logs")
+    call = Call(world, Peer(1000, 1000, 7), Grant(rights), "uid 1000 pid 7", {}, query, {})
+    return asyncio.run(handler(call))  # type: ignore[arg-type]  # a handler's Awaitable is a coroutine
+
+
+def test_status_tells_a_peer_its_own_rights() -> None:
+    said = asked(handlers.status, Right("view"), Right("operate", ("web*", "db")))
+    assert problems(answers.STATUS, said) == []
+    assert (said["access"], said["rights"]) == (
+        "operate",
+        [{"level": "view", "patterns": None}, {"level": "operate", "patterns": ["web*", "db"]}],
+    )
+
+
+def test_only_who_asks_for_heartbeats_gets_them() -> None:
+    assert asked(handlers.events, Right("view")).heartbeat_s is None
+    assert asked(handlers.events, Right("view"), heartbeat=True).heartbeat_s == HEARTBEAT_S
+
+
+def test_a_schema_may_say_what_every_further_property_is() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": {"type": "string"}}
+    assert problems(schema, {"n": 1, "a": "x"}) == []
+    assert problems(schema, {"n": "x", "a": 1}) == ["n: expected integer, got string", "a: expected string, got integer"]

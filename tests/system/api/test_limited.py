@@ -51,6 +51,13 @@ def test_names_are_those_the_roles_reach(patterns: list[str], states: list[str],
     assert ran(story) == expected
 
 
+def test_units_named_one_by_one_are_those_the_roles_reach() -> None:
+    async def story(world: FakeWorld, limited: Limited) -> list[str]:
+        return limited.present(["web", "db", "gone", "flop"])
+
+    assert ran(story) == ["web", "flop"]
+
+
 @pytest.mark.parametrize("name", ["db", "nosuch", "other@1", "all"])
 def test_a_name_beyond_the_roles_is_refused_and_makes_no_instance(name: str) -> None:
     async def story(world: FakeWorld, limited: Limited) -> None:
