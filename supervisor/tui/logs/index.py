@@ -81,6 +81,21 @@ class LogIndex:
                 position -= count
         raise IndexError(position)
 
+    def ids(self, position: int, count: int) -> list[int]:
+        """The ids of the wanted lines of rank `position` and after, at most `count`."""
+        found: list[int] = []
+        for chunk in self.store.chunks:
+            if position >= (held := self._count(chunk)):
+                position -= held
+                continue
+            stop = min(held, position + count - len(found))
+            places = range(position, stop) if self._is_all else self._places[chunk.number][position:stop]
+            found.extend([chunk.first_id + place for place in places])
+            position = 0
+            if len(found) >= count:
+                break
+        return found
+
     def position_of(self, line_id: int) -> int:
         """The rank of this id, or of the first wanted one after it; `len` if there is none."""
         number, place = line_id >> LOCAL_BITS, line_id & LOCAL_MASK
