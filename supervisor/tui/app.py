@@ -1,0 +1,227 @@
+"""`supctl tui`: the app. It holds the services that screens share and the one point where changed data becomes a painted screen.
+
+Data handlers change the store and call `request_flush`; nothing else may paint data. The flush asks `pace` when the next paint is due,
+puts it off while the terminal is behind, and hands the changes to the screen that is shown; a view that was away is repainted whole
+when it comes back. Views are Textual modes, made from the table in `views` when they are first shown. `q` leaves the screen; supd and
+everything it runs go on.
+"""
+
+import gc
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from rich.style import Style
+from textual.app import App
+from textual.binding import Binding
+from textual.reactive import var
+from textual.timer import Timer
+
+from supervisor.tui import themes
+from supervisor.tui.clock import Clock, SystemClock
+from supervisor.tui.link.protocol import Transport
+from supervisor.tui.model.figures import Figures
+from supervisor.tui.model.linkstate import LinkState
+from supervisor.tui.model.units import EVERYTHING, UnitStore
+from supervisor.tui.pace import Pace
+from supervisor.tui.screens.view import ViewScreen
+from supervisor.tui.settings import Settings
+from supervisor.tui.views import BY_NAME, VIEWS
+
+# Collections of the youngest generation stay rare and those of the oldest all but never happen: with Python's own thresholds they are
+# what makes a key wait (measured with 100,000 lines in memory: 117 ms at worst, 20 ms with these).
+GC_THRESHOLDS = (50_000, 20, 1000)
+_CLOCK_TICK_S = 1.0
+_LEAST_DELAY_S = 0.001  # a timer of no time at all is not known to Textual; and what comes together is painted together
+
+_ASCII = str.maketrans({
+    "▸": ">", "●": "*", "◌": ".", "✗": "X", "↺": "r", "◐": ">", "◑": "<", "↻": "~", "▲": "^", "✓": "+", "○": "-", "⊘": "/", "◷": "@",
+    "▌": "|", "│": "|", "─": "-", "█": "#", "▴": "^", "▾": "v", "…": "~", "→": ">", "←": "<", "▏": "|", "┌": "+", "┐": "+", "└": "+",
+    "┘": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+", "┼": "+", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "❚": "|", "·": ".",
+    "‹": "<", "›": ">", "–": "-", "—": "-", "×": "x", "▶": ">", "◀": "<", "◆": "*", "◇": "o", "↶": "<", "±": "+", "≥": ">", "⏎": "~",
+})  # fmt: skip
+
+
+class Feed(Protocol):
+    """The session, as the app knows it: keeps the store true while `run` runs."""
+
+    link: LinkState
+
+    async def run(self) -> None:
+        """Connect, keep the store up to date, connect again; until it is cancelled."""
+
+    def resync(self) -> None:
+        """Try at once if the connection is lost, fetch everything anew if it is not."""
+
+
+MakeFeed = Callable[["SupdApp"], Feed]
+
+
+class SupdApp(App[None]):
+    """The services are what `widgets.host.Host` lists, and `session`."""
+
+    TITLE = "supd"
+    CSS_PATH = "supd.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    MODES = {view.name: (lambda view=view: view.load()()) for view in VIEWS}  # type: ignore[misc]  # a lambda's default has no type
+    DEFAULT_MODE = "units"
+    BINDINGS = [
+        *[Binding(view.key, f"show_view('{view.name}')", view.title, show=False, id=f"view.{view.name}") for view in VIEWS],
+        Binding("q", "detach", "detach", show=False, id="app.detach"),
+        Binding("ctrl+r", "resync", "resync", show=False, id="app.resync"),
+        Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw"),
+    ]
+
+    selected_unit: var[str | None] = var(None, init=False)
+
+    def __init__(
+        self,
+        transport: Transport,
+        make_session: MakeFeed,
+        *,
+        clock: Clock | None = None,
+        settings: Settings | None = None,
+        is_read_only: bool = False,
+        ascii: bool = False,
+        theme: str = "",
+        unit: str | None = None,
+        frames_waiting: Callable[[], int] | None = None,
+    ) -> None:
+        super().__init__(ansi_color=True if _wants_no_colour() else None)
+        self.transport = transport
+        self.clock: Clock = clock or SystemClock()
+        self.settings = settings or Settings()
+        self.store = UnitStore()
+        self.figures = Figures()
+        self.session = make_session(self)
+        self.is_read_only = is_read_only
+        self.ascii = ascii
+        self.marked: set[str] = set()
+        self.look_styles: dict[str, Style] = themes.look_styles({}, True)
+        self.theme_key: object = None
+        self.set_reactive(SupdApp.selected_unit, unit)
+        self._wanted_theme = theme
+        self._pace = Pace()
+        self._flush_timer: Timer | None = None
+        self._frames_waiting = frames_waiting or self._queued_frames
+
+    # What screens ask.
+
+    @property
+    def label(self) -> str:
+        return self.transport.label
+
+    @property
+    def link(self) -> LinkState:
+        return self.session.link
+
+    def drawn(self, text: str) -> str:
+        """`text` as this terminal can show it."""
+        return text.translate(_ASCII) if self.ascii and not text.isascii() else text
+
+    def may(self, verb: str, units: Collection[str]) -> str:
+        """ "" when `verb` may be done to the units; else why not, as a clause."""
+        return "the screen is read-only" if self.is_read_only else ""
+
+    def act(self, verb: str, units: Sequence[str]) -> None:
+        """Do `verb` to units, then say what came of it."""
+        self.run_worker(self._do(verb, tuple(units)), group="act")
+
+    async def _do(self, verb: str, units: Sequence[str]) -> None:
+        for unit in units:
+            await self.transport.act(verb, unit)
+
+    # Painting.
+
+    def request_flush(self) -> None:
+        """Something changed: paint before long. Cheap; every change calls it."""
+        if self._flush_timer is None and self.is_running:
+            delay_s = max(_LEAST_DELAY_S, self._pace.delay_s(self.clock.monotonic_s(), self.app_focus))
+            self._flush_timer = self.set_timer(delay_s, self._flush_when_due, name="flush")
+
+    def _flush_when_due(self) -> None:
+        self._flush_timer = None
+        if not self._pace.may_paint(self.clock.monotonic_s(), self._frames_waiting()):
+            self.request_flush()
+            return
+        self.flush()
+
+    def flush(self) -> None:
+        """Paint what changed, now. Tests call it by hand."""
+        changes = self.store.take_changes()
+        screen = self._view_screen()
+        if screen is not None:
+            with self.batch_update():
+                screen.flush(changes)
+
+    def _view_screen(self) -> ViewScreen | None:
+        """The view that is shown, also below a dialogue."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ViewScreen):
+                return screen
+        return None
+
+    def _queued_frames(self) -> int:
+        """Frames that the terminal has not taken yet (Textual keeps them in a thread's queue, which it does not offer)."""
+        thread = getattr(self._driver, "_writer_thread", None)
+        queue = getattr(thread, "_queue", None)
+        return int(queue.qsize()) if queue is not None else 0
+
+    # The life of the app.
+
+    def on_load(self) -> None:
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+
+    def on_mount(self) -> None:
+        gc.set_threshold(*GC_THRESHOLDS)
+        self.theme = self._first_theme()
+        self._resolve_looks()
+        self.theme_changed_signal.subscribe(self, lambda _: self._resolve_looks())
+        self.set_interval(_CLOCK_TICK_S, self.request_flush, name="clock")
+        self.run_worker(self.session.run(), group="session", exclusive=True)
+        if self.settings.kept.view in BY_NAME:
+            self.show_view(self.settings.kept.view)
+        gc.freeze()
+
+    def _first_theme(self) -> str:
+        if self.no_color:
+            return themes.NO_COLOUR
+        for name in (self._wanted_theme, self.settings.kept.theme):
+            if name in self.available_themes:
+                return name
+        return themes.DEFAULT
+
+    def _resolve_looks(self) -> None:
+        self.look_styles = themes.look_styles(self.theme_variables, self.native_ansi_color)
+        self.theme_key = (self.theme, self.native_ansi_color)
+        if not self.no_color:
+            self.settings.change(theme=self.theme)
+        screen = self._view_screen()
+        if screen is not None:
+            screen.flush(EVERYTHING)
+
+    # Keys.
+
+    def show_view(self, name: str) -> None:
+        """Go to a view; one that does not exist is nothing."""
+        if name in BY_NAME and name != self.current_mode:
+            self.switch_mode(name)
+            self.settings.change(view=name)
+
+    def action_show_view(self, name: str) -> None:
+        self.show_view(name)
+
+    def action_detach(self) -> None:
+        self.exit(message=f"Left the screen. supd and its units at {self.label} run on; `supctl tui` brings it back.")
+
+    def action_resync(self) -> None:
+        self.session.resync()
+
+    def action_redraw(self) -> None:
+        self.refresh(repaint=True, layout=True)
+
+
+def _wants_no_colour() -> bool:
+    import os
+
+    return "NO_COLOR" in os.environ

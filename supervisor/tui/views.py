@@ -1,0 +1,29 @@
+"""The views, in one table: key, names and where each comes from. A view is imported when it is first shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supervisor.tui.screens.view import ViewScreen
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`name` is what code and the kept state call it, `title` what stands in the tabs, `short` the same where room is scarce."""
+
+    key: str
+    name: str
+    title: str
+    short: str
+    load: "Callable[[], type[ViewScreen]]"
+
+
+def _units() -> "type[ViewScreen]":
+    from supervisor.tui.screens.units import UnitsScreen
+
+    return UnitsScreen
+
+
+VIEWS = (View("1", "units", "Units", "Units", _units),)
+BY_NAME = {view.name: view for view in VIEWS}

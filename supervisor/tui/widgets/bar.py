@@ -1,0 +1,137 @@
+"""One line of pieces, each with a style and maybe an action for the mouse: top bar, tabs, banner and hints are such lines.
+
+A line that is too narrow loses whole pieces, the least important first, rather than its right end. Painted straight into strips: a
+line that says the same as before costs a comparison.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from supervisor.tui.widgets.host import host_of
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A few words. `rank`: the higher, the sooner it is left out; 0 stays. `action` is run when it is clicked."""
+
+    text: str
+    style: str = ""
+    rank: int = 0
+    is_right: bool = False
+    action: str = ""
+    glued: bool = False  # stands right behind the piece before it, and is left out with it
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    x: int
+    width: int
+    piece: Piece
+
+
+def place(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) -> list[Placed]:
+    """Where each piece stands in a line of `width` cells: left ones from the left, right ones against the right end.
+
+    What does not fit is left out by rank; the last of those that must stay is cut.
+    """
+    kept = [piece for piece in pieces if piece.text]
+    while _needed(kept, gap, margin) > width:
+        worst = max((piece.rank for piece in kept), default=0)
+        if worst == 0:
+            break
+        at = max(index for index, piece in enumerate(kept) if piece.rank == worst)
+        end = at + 1
+        while end < len(kept) and kept[end].glued:
+            end += 1
+        del kept[at:end]
+    placed, x = [], margin
+    for index, piece in enumerate([piece for piece in kept if not piece.is_right]):
+        x += gap if index and not piece.glued else 0
+        size = min(cell_len(piece.text), max(0, width - x))
+        placed.append(Placed(x, size, piece))
+        x += size
+    right = [piece for piece in kept if piece.is_right]
+    start = max(x, width - margin - _run(right, gap))
+    for index, piece in enumerate(right):
+        start += gap if index and not piece.glued else 0
+        size = min(cell_len(piece.text), max(0, width - start))
+        placed.append(Placed(start, size, piece))
+        start += size
+    return placed
+
+
+def _run(pieces: Sequence[Piece], gap: int) -> int:
+    return sum(cell_len(piece.text) + (gap if index and not piece.glued else 0) for index, piece in enumerate(pieces))
+
+
+def _needed(pieces: Sequence[Piece], gap: int, margin: int) -> int:
+    left, right = [p for p in pieces if not p.is_right], [p for p in pieces if p.is_right]
+    return _run(left, gap) + _run(right, gap) + (gap if left and right else 0) + 2 * margin
+
+
+class Bar(Widget, can_focus=False):
+    """A line of pieces. Whoever owns it calls `show`."""
+
+    DEFAULT_CSS = "Bar { height: 1; }"
+    ALLOW_SELECT = False
+    gap = 2
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._pieces: tuple[Piece, ...] = ()
+        self._line: tuple[object, Strip] | None = None
+
+    def show(self, pieces: Sequence[Piece]) -> None:
+        """Show these from now on. Paints only when they differ from what stands there."""
+        if (now := tuple(pieces)) != self._pieces:
+            self._pieces = now
+            self._line = None
+            self.refresh()
+
+    @property
+    def text(self) -> str:
+        """What stands in the line, for tests and for people who read the screen by ear."""
+        return self._strip(self.size.width).text.rstrip()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        line = self._strip(self.size.width).crop_extend(crop.x, crop.right, self.rich_style)
+        blank = Strip.blank(crop.width, self.rich_style)
+        return [line if y == 0 else blank for y in range(crop.y, crop.bottom)]
+
+    def _strip(self, width: int) -> Strip:
+        host = host_of(self)
+        key = (width, self.rich_style, host.theme_key)
+        if self._line is not None and self._line[0] == key:
+            return self._line[1]
+        base, segments, x = self.rich_style, [], 0
+        for placed in place(self._pieces, width, self.gap):
+            segments.append(Segment(" " * (placed.x - x), base))
+            text = host.drawn(placed.piece.text)
+            segments.append(Segment(set_cell_size(text, placed.width), base + host.look_styles[placed.piece.style]))
+            x = placed.x + placed.width
+        strip = Strip(segments).adjust_cell_length(width, base)
+        for line_filter in self.get_line_filters():
+            strip = strip.apply_filter(line_filter, self.background_colors[1])
+        self._line = (key, strip)
+        return strip
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._line = None
+
+    async def on_click(self, event: events.Click) -> None:
+        for placed in place(self._pieces, self.size.width, self.gap):
+            if placed.piece.action and placed.x <= event.x < placed.x + placed.width:
+                event.stop()
+                await self.run_action(placed.piece.action)
+                return
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return 1

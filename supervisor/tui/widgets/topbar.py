@@ -1,0 +1,107 @@
+"""What the top line and the banner say, as pieces: host, connection, totals, CPU, memory, the time; and what is wrong with the link."""
+
+import os
+import time
+
+from supervisor.tui.model import linkstate
+from supervisor.tui.model.figures import sparkline
+from supervisor.tui.model.format import count, short_size, short_span
+from supervisor.tui.model.linkstate import LinkState
+from supervisor.tui.model.states import GROUPS
+from supervisor.tui.widgets.bar import Piece
+from supervisor.tui.widgets.host import Host
+
+_SPARK_CELLS = 8
+_WORDED_CELLS = 120  # from this width on the totals have words behind their numbers
+_TOLD_S = 20.0  # how long the end of an outage is told
+_LOAD_WORDS = {"running": "run", "starting": "start", "unhealthy": "unhealthy", "retry": "retry", "failed": "failed", "off": "off"}
+_ALWAYS = ("running", "failed")
+
+
+def top_pieces(host: Host, width: int) -> list[Piece]:
+    """The first line, left to right as in a sentence; what matters least goes first when room is scarce."""
+    pieces = [Piece("supd ▸ " + host.label if width >= _WORDED_CELLS else host.label, "title"), link_piece(host)]
+    for group in (
+        "running",
+        "starting",
+        "stopping",
+        "reloading",
+        "retry",
+        "unhealthy",
+        "failed",
+        "waiting",
+        "timer",
+        "done",
+        "off",
+        "masked",
+    ):
+        number = host.store.counts[group]
+        if not number and group not in _ALWAYS:
+            continue
+        look = GROUPS[group]
+        word = f" {_LOAD_WORDS.get(group, group)}" if width >= _WORDED_CELLS else ""
+        symbol = look.ascii if host.ascii else look.symbol
+        style = look.style if number else "dim"
+        rank = {"failed": 0, "running": 1, "unhealthy": 1, "retry": 1}.get(group, 4 if group in ("masked", "done", "timer") else 2)
+        pieces.append(Piece(f"{symbol} {count(number)}{word}", style, rank=rank, action=f"app.only_group('{group}')"))
+    cores = os.cpu_count() or 1
+    line = sparkline(host.figures.total_cpu.last(_SPARK_CELLS), _SPARK_CELLS, 100.0 * cores, host.ascii)
+    used = host.figures.cpu_percent / 100
+    pieces.append(Piece(f"cpu {line}", "dim", rank=5, is_right=True))
+    pieces.append(Piece(f" {used:.1f}/{cores}" if width >= _WORDED_CELLS else f" {used:.1f}", rank=5, is_right=True, glued=True))
+    pieces.append(Piece(f"mem {short_size(host.figures.memory_bytes)}", rank=6, is_right=True))
+    pieces.append(Piece(time.strftime("%H:%M:%S", time.localtime(host.clock.time_s())), "dim", rank=3, is_right=True))
+    return pieces
+
+
+def link_piece(host: Host) -> Piece:
+    """Symbol and word of the connection."""
+    link = host.link
+    if link.phase == linkstate.LIVE:
+        trip = "" if link.round_trip_s is None else f" {max(1, round(link.round_trip_s * 1000))}ms"
+        return Piece(f"●{trip}", "running", rank=2)
+    if link.phase == linkstate.STALE:
+        return Piece("◌ stale", "warning")
+    if link.phase == linkstate.LOST:
+        return Piece("✗ lost", "failed")
+    return Piece("◌ connecting", "accent")
+
+
+def banner_pieces(host: Host) -> list[Piece]:
+    """What the banner says; nothing while all is well."""
+    link, now_s = host.link, host.clock.monotonic_s()
+    if link.phase == linkstate.LOST:
+        return _lost(host, link, now_s)
+    if link.phase == linkstate.STALE:
+        return [
+            Piece(f"◌ no word from {host.label} for {short_span(now_s - link.since_s)}", "warning"),
+            Piece("the connection is open; what is shown may be old", rank=1),
+        ]
+    if link.phase == linkstate.LIVE and link.outage is not None and now_s - link.since_s < _TOLD_S:
+        return _back(host, link)
+    return []
+
+
+def _lost(host: Host, link: LinkState, now_s: float) -> list[Piece]:
+    heard = "" if link.heard_time_s is None else time.strftime("last data %H:%M:%S", time.localtime(link.heard_time_s))
+    wait = "" if link.next_try_s is None else f"next try in {short_span(link.next_try_s - now_s)}"
+    return [
+        Piece(f"✗ connection to {host.label} lost {short_span(now_s - link.since_s)} ago", "failed"),
+        Piece(heard, rank=2),
+        Piece(wait, rank=1),
+        Piece("ctrl+r tries now", "key", rank=1, action="app.resync"),
+        Piece("what is shown stays readable, actions are off", rank=4),
+        Piece(link.reason, "dim", rank=5),
+    ]
+
+
+def _back(host: Host, link: LinkState) -> list[Piece]:
+    outage = link.outage
+    assert outage is not None
+    what = (
+        f"{count(outage.recovered)} events recovered, 0 lost"
+        if outage.is_complete
+        else "some events were lost; everything was fetched anew"
+    )
+    who = "a new manager of supd answers" if outage.is_other_manager else f"{host.label} is back"
+    return [Piece(f"● {who} after {outage.seconds:.1f} s", "running"), Piece(what, "" if outage.is_complete else "warning", rank=1)]
