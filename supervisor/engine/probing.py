@@ -86,6 +86,13 @@ def resume(core: Core, state: UnitState) -> None:
             core.emit(StartProbe(state.name, state.probe_token, index))
 
 
+def health_of(state: UnitState) -> str | None:
+    """ "ok" or "failing" by the last answers of the health probes; None where none has answered."""
+    if state.probe_stage != "health" or not state.probe_counts:
+        return None
+    return "failing" if min(state.probe_counts.values()) < 0 else "ok"
+
+
 def on_report(core: Core, state: UnitState, event: ProbeReported) -> None:
     """Count one answer and act when a threshold is reached."""
     service = core.specs[state.name].service
@@ -93,13 +100,15 @@ def on_report(core: Core, state: UnitState, event: ProbeReported) -> None:
         return
     core.touch(state)
     key = str(event.index)
-    count = state.probe_counts.get(key, 0)
+    before = count = state.probe_counts.get(key, 0)
     count = max(count, 0) + 1 if event.ok else min(count, 0) - 1
     state.probe_counts[key] = count
     probe = service.probes[event.index]
     stage = state.probe_stage
     if count == -1:
         core.note(state.name, "probe", f"{stage} probe {probe.kind} fails: {event.text}")
+    elif stage == "health" and before < 0 < count:
+        core.note(state.name, "probe", f"{stage} probe {probe.kind} succeeds again after {-before} failures")
     if stage in ("startup", "health") and probe.failure_threshold and -count >= probe.failure_threshold:
         text = f"{stage} probe {probe.kind} failed {-count} times in a row: {event.text}"
         core.note(state.name, "watchdog", text)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from supervisor.engine import probing, timeouts
 from supervisor.engine.core import Core
 from supervisor.engine.record import Job, UnitState
-from supervisor.model.states import LoadState
+from supervisor.model.states import LoadState, SubState
 
 Json = dict[str, Any]
 
@@ -35,6 +36,10 @@ def brief(core: Core, name: str) -> Json:
         "result": state.result,
         "main_pid": state.main.pid if state.main else 0,
         "n_restarts": state.n_restarts,
+        "exec_main_code": state.main_code,
+        "exec_main_status": state.main_status if state.main_code is not None else None,
+        "health": probing.health_of(state),
+        "next_time_s": _next_start_s(core, state),
         "enabled": spec.enabled_state if spec else "",
         "needs_restart": state.needs_restart,
         "rolled_back": state.rolled_back,
@@ -52,8 +57,6 @@ def full(core: Core, name: str) -> Json:
     out = brief(core, name)
     out |= {
         "control_pid": state.control.pid if state.control else 0,
-        "exec_main_code": state.main_code,
-        "exec_main_status": state.main_status if state.main_code is not None else None,
         "exec_main_pid": state.main_pid_last,
         "exec_main_start_time_s": _seconds(state.main_started_wall_us),
         "exec_main_exit_time_s": _seconds(state.main_ended_wall_us),
@@ -95,6 +98,15 @@ def full(core: Core, name: str) -> Json:
                 "notify_access": state.notify_access or service.notify_access,
             }
     return out
+
+
+def _next_start_s(core: Core, state: UnitState) -> float | None:
+    """When it is started again by itself, in milliseconds' precision, so that two looks at one deadline give one number."""
+    spec = core.specs.get(state.name)
+    if spec is None or spec.service is None or state.sub != SubState.AUTO_RESTART:
+        return None
+    at_us = timeouts.state_deadline_of(spec.service, state)
+    return None if at_us is None else round((core.now.wall_us + at_us - core.now.mono_us) / 1_000_000, 3)
 
 
 def _intent(state: UnitState) -> Json | None:

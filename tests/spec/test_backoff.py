@@ -146,3 +146,16 @@ def test_delays_do_not_shrink_as_restarts_go_on() -> None:
     world.start("a")
     assert all(one <= other for one, other in pairwise(_delays(world, 10)))
     assert world.spawns("a").count(Phase.START) == 11
+
+
+def test_the_moment_of_the_next_attempt_is_shown_while_it_is_waited_for() -> None:
+    world = World(unit("a", restart="always", restart_us=8 * SECOND, start_limit_interval_us=0))
+    world.behave("a", exits(1), runs())
+    world.start("a")
+    shown_s = world.show("a")["next_time_s"]
+    world.advance(3 * SECOND)
+    assert shown_s is not None
+    assert world.show("a")["next_time_s"] == shown_s
+    world.advance(5 * SECOND)
+    assert world.show("a")["sub_state"] == "running"
+    assert world.show("a")["next_time_s"] is None

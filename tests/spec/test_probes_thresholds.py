@@ -92,6 +92,23 @@ def test_a_good_answer_between_failures_starts_the_count_anew() -> None:
     assert world.active("a") == "active"
 
 
+def test_health_is_shown_and_a_change_of_it_is_told() -> None:
+    world = World(unit("a", probes=[HEALTH, Probe("health", "tcp", "127.0.0.1:1", interval_us=10 * SECOND)]))
+    world.probe_answers["a", 0] = [True, False, False, True]
+    world.probe_answers["a", 1] = [True]
+    world.start("a")
+    told, shown = [], []
+    for _ in range(4):
+        shown.append(world.show("a")["health"])
+        told.append([each.text for each in world.records if each.kind == "probe"])
+        world.advance(10 * SECOND)
+    assert shown == ["ok", "failing", "failing", "ok"]
+    assert [len(texts) for texts in told] == [0, 1, 1, 2]
+    assert told[-1][-1].startswith("health probe http succeeds again after 2 failures")
+    world.stop("a")
+    assert world.show("a")["health"] is None
+
+
 def test_health_is_asked_only_once_the_service_is_up() -> None:
     from supervisor.model.effects import StartProbe
 

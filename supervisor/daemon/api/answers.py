@@ -27,6 +27,10 @@ _BRIEF_OPTIONAL = {
     "status_text": js.STRING,
     "active_enter_time_s": _SECONDS,
     "inactive_enter_time_s": _SECONDS,
+    "exec_main_code": _EXIT_CODE,
+    "exec_main_status": js.nullable(js.INTEGER),
+    "health": js.described({"type": ["string", "null"], "enum": ["ok", "failing", None]}, "by the last answers of its health probes"),
+    "next_time_s": js.described(_SECONDS, "when it is started again by itself"),
 }
 
 BRIEF = js.record(_BRIEF_REQUIRED, _BRIEF_OPTIONAL)
@@ -35,8 +39,6 @@ SHOW = js.record(
     {
         **_BRIEF_OPTIONAL,
         "control_pid": _COUNT,
-        "exec_main_code": _EXIT_CODE,
-        "exec_main_status": js.nullable(js.INTEGER),
         "invocation_id": js.STRING,
         "intent": js.ANY,
         "memory_current_bytes": js.nullable(js.INTEGER),

@@ -93,7 +93,7 @@ class FakeWorld:
         return dict(self.units[unit])
 
     def brief(self, unit: str) -> Json:
-        hidden = ("control_pid", "exec_main_code", "exec_main_status", "invocation_id", "intent", "memory_current_bytes", "cpu_usage_nsec")
+        hidden = ("control_pid", "invocation_id", "intent", "memory_current_bytes", "cpu_usage_nsec")
         return {key: value for key, value in self.units[unit].items() if key not in hidden}
 
     def relations(self, unit: str) -> Json:
