@@ -244,7 +244,7 @@ def test_a_person_may_try_at_once() -> None:
         await scene.pass_time(9.0)
         await until(lambda: scene.session.link.next_try_s is not None)
         scene.transport.restore()
-        scene.session.retry_now()
+        scene.session.resync()
         await scene.until_live()
 
     play(story)
@@ -350,6 +350,17 @@ def test_newly_visible_units_get_their_figures_at_once() -> None:
         await until(lambda: ("figures", None) in scene.transport.asked)
         scene.session.watch(["flop"])
         await until(lambda: ("figures", ("flop",)) in scene.transport.asked)
+
+    play(story)
+
+
+def test_a_person_may_have_everything_fetched_anew() -> None:
+    async def story(scene: Scene) -> None:
+        await scene.until_live()
+        scene.world.units["db"]["sub_state"] = "running"  # nobody tells of it
+        scene.session.resync()
+        await until(lambda: scene.sub("db") == "running")
+        assert scene.fetches() == [None, None]
 
     play(story)
 

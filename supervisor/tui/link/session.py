@@ -106,12 +106,9 @@ class Session:
         self._watched = watched
         self._agenda.set()
 
-    def retry_now(self) -> None:
-        """A person does not want to wait for the next try."""
-        self._retry_now.set()
-
     def resync(self) -> None:
-        """Fetch everything anew, whatever is believed."""
+        """Try at once if the connection is lost; fetch everything anew, whatever is believed, if it is not."""
+        self._retry_now.set()
         self._is_all_dirty = self._is_status_dirty = True
         self._forget_relations()
         self._agenda.set()
