@@ -101,12 +101,12 @@ def full(core: Core, name: str) -> Json:
 
 
 def _next_start_s(core: Core, state: UnitState) -> float | None:
-    """When it is started again by itself, in milliseconds' precision, so that two looks at one deadline give one number."""
+    """When it is started again by itself: counted from when it entered the state, so that every look gives the same number."""
     spec = core.specs.get(state.name)
     if spec is None or spec.service is None or state.sub != SubState.AUTO_RESTART:
         return None
     at_us = timeouts.state_deadline_of(spec.service, state)
-    return None if at_us is None else round((core.now.wall_us + at_us - core.now.mono_us) / 1_000_000, 3)
+    return None if at_us is None else (state.state_wall_us + at_us - state.entered_us) / 1_000_000
 
 
 def _intent(state: UnitState) -> Json | None:
