@@ -1,7 +1,9 @@
 """Options of the whole test suite: how much simulation and chaos, and which world to play again. Figures of a run, shown at its end."""
 
 import pytest
+from hypothesis import settings
 
+GENERATED = 400  # texts that each test with the profile `generated` is held to; `--full` makes thirty times as many
 FULL_WORLDS = 25_000
 
 _figures = pytest.StashKey[list[str]]()
@@ -18,6 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         const=FULL_WORLDS,
         default=None,
         help=f"the full size of every test that has two; of the simulation this many worlds ({FULL_WORLDS} without a number)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_full = config.getoption("--full") is not None
+    # The small size makes the same texts at every run: what it finds is a defect, never luck.
+    settings.register_profile(
+        "generated", max_examples=GENERATED * (30 if is_full else 1), deadline=None, derandomize=not is_full, database=None
     )
 
 

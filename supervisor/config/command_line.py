@@ -133,8 +133,8 @@ def _program(word: str, expand: Callable[[str], str], *, allows_relative: bool) 
     path = expand(word[position:])
     if not path:
         raise CommandLineError("no program is named")
-    if any(ord(char) < 32 or char == "\x7f" for char in path):
-        raise CommandLineError("the program's name contains control characters")
+    if any(ord(char) < 32 or char in "\x7f\\'\"" for char in path):
+        raise CommandLineError("the program's name contains quotes, backslashes or control characters")
     if path.endswith("/"):
         raise CommandLineError(f'"{path}" is a directory, not a program')
     is_relative = "/" in path and not path.startswith("/")

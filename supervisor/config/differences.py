@@ -93,6 +93,7 @@ DIFFERENCES = (
         "A fence is where the file says, or nothing starts.",
     ),
     Difference("service.environment_file", "relative paths in project mode", "absolute paths only", "A project's paths are its own."),
+    Difference("specifiers", "\\x00 in an instance's name is an error for %I", "it ends the text", "No argument can hold a NUL."),
     Difference("specifiers", "%n has no suffix", "%n is NAME.service", "A unit has one name, which is its file's stem."),
 )
 

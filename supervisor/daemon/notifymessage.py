@@ -13,6 +13,8 @@ Never: asks who sent it, or what the unit makes of it (`notify`, the engine).
 
 from typing import NamedTuple
 
+from supervisor.model.integers import UINT64_MAX, parse_integer
+
 SIZE_MAX_BYTES = 4096
 _STATES = ("READY", "RELOADING", "STOPPING")
 _NUMBERS = ("MAINPID", "WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "MONOTONIC_USEC")
@@ -98,7 +100,7 @@ def _make_number(fields: dict[str, str], key: str, notes: list[str]) -> None:
     text = fields.get(key)
     if text is None:
         return
-    value = number(text)
+    value = _number(text)
     # Neither pid 0 nor a watchdog of no time is meant by anybody; a pid beyond pid_t cannot be.
     if value is None or (key == "MAINPID" and not 0 < value < 1 << 31):
         notes.append(f"{key}={text!r} in a notification is not a number that can be meant and was ignored")
@@ -113,7 +115,7 @@ def _check_errno(fields: dict[str, str], notes: list[str]) -> None:
         return
     import errno
 
-    value = number(text)
+    value = _number(text)
     if value is None:
         value = next((code for code, name in errno.errorcode.items() if name == text), None)
     if value is None or value > 4095:
@@ -131,15 +133,6 @@ def _check_name(fields: dict[str, str], notes: list[str]) -> None:
         del fields["FDNAME"]
 
 
-def number(text: str) -> int | None:
-    """An unsigned number as C reads it: 17, 0x11, 021, 0b10001, 0o21, blanks and a plus sign before it; None if it is none."""
-    digits = text.lstrip(" \t\n\r")
-    digits = digits.removeprefix("+")
-    if not digits.isalnum() or not digits.isascii():
-        return None
-    base = 8 if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit() else 0
-    try:
-        value = int(digits, base)
-    except ValueError:
-        return None
-    return value if value < 1 << 64 else None
+def _number(text: str) -> int | None:
+    value = parse_integer(text)
+    return value if value is not None and 0 <= value <= UINT64_MAX else None

@@ -1,8 +1,10 @@
 """Exit statuses and signals by name and number, and the status with which a child reports the set-up step that failed.
 
 The names are those of `systemd-analyze exit-status` and `systemd.exec(5)` ("Process Exit Codes"). Signal names go with or without
-"SIG"; real-time signals are RTMIN+n and RTMAX-n counted as glibc does (34 to 64).
+"SIG"; real-time signals are RTMIN+n and RTMAX-n counted as glibc does (34 to 64). `tests/parsers` holds all of it to systemd 252.
 """
+
+from supervisor.model.integers import parse_integer
 
 EXIT_STATUS_NUMBERS: dict[str, int] = {
     "SUCCESS": 0,
@@ -114,17 +116,15 @@ _SIGNAL_NAMES = (
 )
 # fmt: on
 SIGNAL_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(_SIGNAL_NAMES, start=1)}
-_SIGNAL_ALIASES = {"POLL": SIGNAL_NUMBERS["IO"], "IOT": SIGNAL_NUMBERS["ABRT"]}
 SIGRTMIN = 34  # glibc keeps 32 and 33 to itself
 SIGRTMAX = 64
 
 
 def exit_status_number(name: str) -> int | None:
-    """The number of an exit status given as a name or as digits (0..255); None when it is neither."""
-    if name.isascii() and name.isdigit():
-        number = int(name)
-        return number if number <= 255 else None
-    return EXIT_STATUS_NUMBERS.get(name)
+    """The number of an exit status given as a name or as a number (0..255); None when it is neither."""
+    number = EXIT_STATUS_NUMBERS.get(name)
+    number = parse_integer(name) if number is None else number
+    return number if number is not None and 0 <= number <= 255 else None
 
 
 def exit_status_name(number: int) -> str:
@@ -133,25 +133,25 @@ def exit_status_name(number: int) -> str:
 
 
 def signal_number(name: str) -> int | None:
-    """The number of a signal given as "SIGTERM", "TERM", "RTMIN+1" or digits; None when there is no such signal."""
-    if name.isascii() and name.isdigit():
-        number = int(name)
+    """The number of a signal given as "SIGTERM", "TERM", "RTMIN+1" or a number; None when there is no such signal."""
+    number = parse_integer(name)
+    if number is not None:
         return number if 1 <= number <= SIGRTMAX else None
     word = name.removeprefix("SIG")
-    number = SIGNAL_NUMBERS.get(word) or _SIGNAL_ALIASES.get(word) or _real_time_number(word)
-    return number or None
+    return SIGNAL_NUMBERS.get(word) or _real_time_number(word)
 
 
-def _real_time_number(word: str) -> int:
-    if word in ("RTMIN", "RTMAX"):
-        return SIGRTMIN if word == "RTMIN" else SIGRTMAX
-    base, sign, digits = word[:5], word[5:6], word[6:]
-    if (base, sign) not in (("RTMIN", "+"), ("RTMAX", "-")) or not (digits.isascii() and digits.isdigit()):
-        return 0
-    distance = int(digits)
-    if distance > SIGRTMAX - SIGRTMIN:
-        return 0
-    return SIGRTMIN + distance if sign == "+" else SIGRTMAX - distance
+def _real_time_number(word: str) -> int | None:
+    """RTMIN, RTMIN+n, RTMAX, RTMAX-n."""
+    base, signed = word[:5], word[5:]
+    if base not in ("RTMIN", "RTMAX"):
+        return None
+    if not signed:
+        return SIGRTMIN if base == "RTMIN" else SIGRTMAX
+    distance = parse_integer(signed)
+    if signed[0] != {"RTMIN": "+", "RTMAX": "-"}[base] or distance is None or abs(distance) > SIGRTMAX - SIGRTMIN:
+        return None
+    return (SIGRTMIN if base == "RTMIN" else SIGRTMAX) + distance
 
 
 def signal_name(number: int) -> str:
@@ -159,5 +159,5 @@ def signal_name(number: int) -> str:
     if 1 <= number <= len(_SIGNAL_NAMES):
         return _SIGNAL_NAMES[number - 1]
     if SIGRTMIN <= number <= SIGRTMAX:
-        return "RTMIN" if number == SIGRTMIN else f"RTMIN+{number - SIGRTMIN}"
+        return f"RTMIN+{number - SIGRTMIN}"
     return str(number)

@@ -105,7 +105,7 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """The reverse of `escape`. Raises UnitNameError for a backslash that begins no `\\xHH`."""
+    """The reverse of `escape`. Raises UnitNameError for a backslash that begins no `\\xHH`, and for `\\x00`: no argument can hold it."""
     out = bytearray()
     position = 0
     while position < len(text):
@@ -116,6 +116,8 @@ def unescape(text: str) -> str:
             digits = text[position + 2 : position + 4]
             if text[position + 1 : position + 2] != "x" or len(digits) != 2 or any(digit not in _HEX for digit in digits):
                 raise UnitNameError(f'cannot unescape "{text}": a backslash must begin \\xHH, with two hexadecimal digits')
+            if digits == "00":
+                raise UnitNameError(f'cannot unescape "{text}": \\x00 would end the string')
             out.append(int(digits, 16))
             position += 3
         else:
@@ -127,8 +129,8 @@ def unescape(text: str) -> str:
 def escape_path(path: str) -> str:
     """A path as a part of a unit name (`systemd-escape --path`): slashes at both ends go, "/" alone is "-"."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise UnitNameError(f'cannot escape the path "{path}": it contains ".."')
+    if ".." in parts or (not parts and path.startswith(".")):
+        raise UnitNameError(f'cannot escape the path "{path}": it is, or contains, "." or ".."')
     return escape("/".join(parts)) if parts else "-"
 
 

@@ -7,8 +7,9 @@ systemd 252 answered. A time span is an integer of microseconds, `None` is infin
 import re
 
 from supervisor.model.errors import QuantityError
+from supervisor.model.integers import UINT64_MAX, bounded_int
 
-USEC_INFINITY = 2**64 - 1
+USEC_INFINITY = UINT64_MAX
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
@@ -81,7 +82,7 @@ def _time_term(text: str, position: int, default_unit_us: int) -> tuple[int, int
     """One number with its unit: (microseconds, where it ends)."""
     wrong = QuantityError(f'expected {TIME_SYNTAX}, got "{text}"')
     number = _NUMBER.match(text, position)
-    whole = int(number.group()) if number else 0
+    whole = bounded_int(number.group().lstrip("+")) if number else 0
     position = number.end() if number else position
     fraction = ""
     if text.startswith(".", position):
@@ -146,7 +147,7 @@ def parse_size(text: str) -> int:
         number = _NUMBER.match(text, position)
         if not number:
             raise QuantityError(f'a size cannot be negative: "{text}"') if text.startswith("-", position) else wrong
-        whole, position = int(number.group()), number.end()
+        whole, position = bounded_int(number.group().lstrip("+")), number.end()
         fraction = ""
         if text.startswith(".", position):
             end = _skip(_DIGITS, text, position + 1)
@@ -158,13 +159,24 @@ def parse_size(text: str) -> int:
                 break
         else:
             raise wrong
-        total_bytes += whole * factor + (int(fraction) * factor // 10 ** len(fraction) if fraction else 0)
-        if total_bytes > USEC_INFINITY:
+        total_bytes += whole * factor + int(_fraction(fraction, text) * factor)
+        if total_bytes > UINT64_MAX:
             raise QuantityError(f'the size "{text}" is out of range')
         position += len(suffix)
         first_unit = index + 1
         if position == len(text):
             return total_bytes
+
+
+def _fraction(digits: str, text: str) -> float:
+    """What stands behind the point, rounded as systemd rounds: in floating point, one digit after the other."""
+    number = bounded_int(digits)
+    if number > UINT64_MAX:
+        raise QuantityError(f'the size "{text}" is out of range')
+    value = float(number)
+    for _ in digits:
+        value /= 10
+    return value
 
 
 def format_size(size_bytes: int) -> str:

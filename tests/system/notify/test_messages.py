@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisor.daemon.notifymessage import SIZE_MAX_BYTES, number, parse
+from supervisor.daemon.notifymessage import SIZE_MAX_BYTES, parse
 
 UNDERSTOOD: dict[bytes, dict[str, str]] = {
     b"STATUS=one\rSTATUS=two\rX=1": {"STATUS": "one", "X": "1"},
@@ -60,8 +60,3 @@ def test_only_the_exact_line_is_a_barrier(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", [raw for raw, fields in UNDERSTOOD.items() if not fields and raw], ids=lambda raw: repr(raw[:40]))
 def test_what_is_left_out_is_said(raw: bytes) -> None:
     assert parse(raw).notes
-
-
-@pytest.mark.parametrize("text", ["", "+", "0x", "1_0", "٣", "++1", "1.0", "0b2", "09"])
-def test_what_is_no_number_in_c_is_none_here(text: str) -> None:
-    assert number(text) is None
