@@ -150,7 +150,9 @@ class Shell:
         end_ns = time.monotonic_ns() + SLICE_US * 1000
         try:
             while self._has_work or self._is_due():
-                self.carry_out(self._gather())
+                effects, is_replayed = self._gather()
+                if effects or not is_replayed:
+                    self.carry_out(effects)
                 if time.monotonic_ns() > end_ns:
                     break
         finally:
@@ -174,8 +176,10 @@ class Shell:
         at_us = self.engine.next_deadline()
         return at_us is not None and at_us <= time.monotonic_ns() // 1000
 
-    def _gather(self) -> list[fx.Effect]:
-        """The effects of what is queued, of as much as goes into one commit.
+    def _gather(self) -> tuple[list[fx.Effect], bool]:
+        """The effects of what is queued, of as much as goes into one commit; and whether a crash would bring it all about again.
+
+        That is so of reports of a fork alone, which are in the keeper's table: what they change may go with the next commit.
 
         A preparation is begun on the way, before the commit: nobody outside learns of it, and after a crash it is asked for again. So
         a restart without a delay is one commit after its release: the deadline, the preparation and the spawn. Only what its unit
@@ -183,6 +187,7 @@ class Shell:
         """
         effects: list[fx.Effect] = []
         busy_units: set[str] = set()
+        is_replayed = True
         for _ in range(EVENTS_PER_COMMIT):
             if self._events:
                 event = self._events.popleft()
@@ -197,11 +202,12 @@ class Shell:
                 event = ev.DeadlineReached()
             else:
                 break
+            is_replayed = is_replayed and isinstance(event, ev.Forked)
             found = self.engine.handle(event, now())
             self._note_preparations(found)
             effects += found
             busy_units.update(effect.unit for effect in found if not isinstance(effect, _LEAVES_UNITS_ALONE))
-        return effects
+        return effects, is_replayed
 
     def _note_preparations(self, effects: list[fx.Effect]) -> None:
         for effect in effects:

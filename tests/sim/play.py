@@ -107,7 +107,7 @@ class RandomWorld(World):
         super()._turn(event)
         if isinstance(event, REPEATABLE):
             self.past.append(event)
-        if self.shadow is None and self.random.random() < SHADOW_CHANCE:
+        if self.shadow is None and self.is_committed and self.random.random() < SHADOW_CHANCE:
             self.shadow = self._restored()
             self.crash_points["shadow"] += 1
         if self.badness and not self._has_visitor and name in self.units and self.sub(name) in VISITORS:

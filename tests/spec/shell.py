@@ -2,7 +2,8 @@
 
 Laws:
 - The commit rule holds, as in the real shell: the records of a step, its spawns, its forgets and its signals to known runs are one
-  packet to the keeper, all or nothing; then the other effects are carried out, in order.
+  packet to the keeper, all or nothing; then the other effects are carried out, in order. What a report of a fork changed goes with
+  the next packet, for the keeper's table brings it about again.
 - A `crash` loses exactly what a kill -9 of the manager loses (preparations, probes, watches, unread reports) and nothing of the `Machine`.
 - What is due at the same instant happens in the order in which it was asked for; a time-out comes after everything else of its instant.
 - Every turn calls `Engine.check_invariants`; `observers` see each event with its effects before they are carried out.
@@ -49,6 +50,7 @@ class Shell:
         self.history: list[tuple[int, ev.Event | do.Effect]] = []
         self.observers: list[Callable[[ev.Event, list[do.Effect]], None]] = []
         self.crash_point: Callable[[str], bool] = lambda _point: False
+        self.is_committed = True  # the keeper knows all that the engine knows
         self._sequence = 0
         self._due: list[tuple[int, int, bool, Callable[[], None]]] = []  # (when, order, is lost in a crash, what)
         self._prepared: dict[int, do.Prepare] = {}
@@ -93,8 +95,10 @@ class Shell:
         for observer in self.observers:
             observer(event, effects)
         self._maybe_crash("before the commit")
-        self._commit(effects)
-        self._carry_out(effects)
+        self.is_committed = bool(effects) or not isinstance(event, ev.Forked)
+        if self.is_committed:
+            self._commit(effects)
+            self._carry_out(effects)
 
     def _instant(self) -> ev.Instant:
         return ev.Instant(self.now_us, BOOT_WALL_US + self.now_us - BOOT_MONO_US)
