@@ -5,9 +5,10 @@ conflict, an order that goes round in a circle among what starts at boot. What s
 unit that is not there) is a warning. It never changes a unit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from supervisor.config.problems import Problem, did_you_mean
+from supervisor.model.names import template_of
 from supervisor.model.specification import Dependencies, Unit
 
 Where = Callable[[str, str, str], tuple[str, int, str]]  # (unit, kind of dependency, unit named) to file, line and key
@@ -61,16 +62,29 @@ def _references(
             if other is None:
                 is_error = kind in MUST_EXIST
                 text = f'there is no unit "{name}"' + ("" if is_error else ", so this has no effect")
-                (errors if is_error else warnings).append(_problem(unit, kind, name, where, text, did_you_mean(name, sorted(units))))
+                (errors if is_error else warnings).append(_problem(unit.id, kind, name, where, text, did_you_mean(name, sorted(units))))
             elif other.is_masked and kind in REQUIRING:
                 by_hand = name in masked_by_hand
                 hint = f"supctl unmask {name}" if by_hand else f"its file {other.fragment_path} is a link to /dev/null"
                 text = f'"{name}" is masked, so {unit.id} cannot start'
-                (warnings if by_hand else errors).append(_problem(unit, kind, name, where, text, hint))
+                (warnings if by_hand else errors).append(_problem(unit.id, kind, name, where, text, hint))
 
 
-def _problem(unit: Unit, kind: str, name: str, where: Where, text: str, hint: str = "") -> Problem:
-    file, line, key = where(unit.id, kind, name)
+def unknown_in(unit: str, said: Dependencies, units: dict[str, Unit], templates: Collection[str], where: Where) -> list[Problem]:
+    """The unknown units that a unit with other errors must have: all errors are told at once.
+
+    An instance that only such a unit names is not made, so that there is a template for it is enough.
+    """
+    return [
+        _problem(unit, kind, name, where, f'there is no unit "{name}"', did_you_mean(name, sorted(units)))
+        for kind, named in targets(said).items()
+        for name in named
+        if kind in MUST_EXIST and name not in units and template_of(name) not in templates
+    ]
+
+
+def _problem(unit: str, kind: str, name: str, where: Where, text: str, hint: str = "") -> Problem:
+    file, line, key = where(unit, kind, name)
     return Problem(file, line, key, text, hint)
 
 
@@ -82,7 +96,7 @@ def _conflicts(units: dict[str, Unit], where: Where) -> list[Problem]:
             if other is None or not (_starts_at_boot(unit) and _starts_at_boot(other)):
                 continue
             text = f"{unit.id} and {name} conflict, and both are enabled: starting one would stop the other"
-            problem = _problem(unit, "conflicts", name, where, text, "set enabled = false for one of them")
+            problem = _problem(unit.id, "conflicts", name, where, text, "set enabled = false for one of them")
             found.setdefault(frozenset((unit.id, name)), problem)
     return list(found.values())
 

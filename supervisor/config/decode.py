@@ -40,7 +40,10 @@ _TIMEOUT_STOP_US = Service().timeout_stop_us
 
 @dataclass(slots=True)
 class Decoded:
-    """One unit and what only the whole set can decide: `enabled` and `instances` are None where the file says nothing."""
+    """One unit and what only the whole set can decide: `enabled` and `instances` are None where the file says nothing.
+
+    `dependencies` are there even when the unit is not, as far as their own keys are right: what they name is checked all the same.
+    """
 
     unit: Unit | None
     kind: str
@@ -49,6 +52,7 @@ class Decoded:
     enabled: bool | None = None
     instances: tuple[str, ...] | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    dependencies: Dependencies = field(default_factory=Dependencies)
 
 
 def decode(source: Source, mode: Mode) -> Decoded:
@@ -89,7 +93,8 @@ class _Decoder:
         decoded.facts = self.context.specifiers.facts_used
         if decoded.instances is not None and not names.split(self.source.name).instance:
             self.wrong(("unit", "instances"), "only a template has instances", f"a template's file is named {self.source.name}@.toml")
-        unit = self.unit(main, given) if main in given else None
+        decoded.dependencies = self.dependencies(unit_keys)
+        unit = self.unit(main, given, decoded.dependencies) if main in given else None
         if not self.problems:
             decoded.unit = unit
         return decoded
@@ -134,7 +139,7 @@ class _Decoder:
         if self.bad.isdisjoint(involved.split()):
             self.wrong(path, message, hint)
 
-    def unit(self, main: str, given: dict[str, dict[str, Any]]) -> Unit:
+    def unit(self, main: str, given: dict[str, dict[str, Any]], dependencies: Dependencies) -> Unit:
         unit_keys, main_keys = given.get("unit", {}), given[main]
         named = {field: unit_keys[key] for key, field in _FIELDS["unit"].items() if key in unit_keys}
         named.setdefault("on_change", self.mode.on_change)
@@ -156,7 +161,7 @@ class _Decoder:
             fragment_path=self.source.fragment_path,
             drop_in_paths=self.source.drop_in_paths,
             aliases=unit_keys.get("aliases", ()),
-            dependencies=self.dependencies(unit_keys),
+            dependencies=dependencies,
             conditions=self.conditions("condition_", unit_keys),
             asserts=self.conditions("assert_", unit_keys),
             service=service,

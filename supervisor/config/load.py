@@ -68,6 +68,7 @@ class _Loader:
         self.decoded: dict[str, Decoded] = {}
         self.units_sources: dict[str, Source] = {}
         self.unusable: dict[str, Unit] = {}
+        self.said: dict[str, Dependencies] = {}  # by units that have errors
         self.templates: dict[str, int] = {}
         self.aliases: dict[str, str] = {}
         self.listed: set[str] = set()  # instances that their template lists
@@ -117,6 +118,7 @@ class _Loader:
         self.errors += result.problems
         self.warnings += result.warnings
         if result.unit is None:
+            self.said[name] = result.dependencies
             text = result.problems[0].text() if result.problems else "its file cannot be used"
             self.unusable[name] = Unit(
                 name, result.kind, fragment_path=source.fragment_path, is_enabled=False, enabled_state="disabled", load_error=text
@@ -134,6 +136,8 @@ class _Loader:
         probe = decode(source, self.mode)
         self.errors += probe.problems
         self.warnings += probe.warnings
+        if probe.problems:
+            self.units_sources[source.name], self.said[source.name] = source, probe.dependencies
         wanted = probe.instances or ()
         if template in self.instances:
             wanted = tuple(str(number) for number in range(1, self.instances[template] + 1))
@@ -228,6 +232,8 @@ class _Loader:
         units = {name: units[name] for name in sorted(units)}
         by_hand = frozenset(name for name, unit in units.items() if unit.is_masked and name in self.decoded)
         errors, warnings = consistency.check(units, by_hand, self.place)
+        for name, said in self.said.items():
+            errors += consistency.unknown_in(name, self.resolved(said), units, self.templates, self.place)
         facts: dict[str, str] = {}
         for decoded in self.decoded.values():
             facts.update(decoded.facts)
