@@ -14,6 +14,7 @@ from supervisor.config.problems import Mistake, did_you_mean, shown
 from supervisor.model import quantities
 from supervisor.model.conditions import PATH_KINDS
 from supervisor.model.errors import QuantityError
+from supervisor.model.integers import bounded_int, parse_integer
 from supervisor.model.specification import Command, Condition, EnvironmentFile, Limit
 
 # linux/capability.h: the position is the number.
@@ -64,6 +65,8 @@ CAPABILITIES = [
 _SIZES = ("AS", "CORE", "DATA", "FSIZE", "MEMLOCK", "MSGQUEUE", "RSS", "STACK")
 _NUMBERS = ("NOFILE", "NPROC", "LOCKS", "SIGPENDING", "NICE", "RTPRIO")
 LIMITS = (*_SIZES, *_NUMBERS, "CPU", "RTTIME")
+_NICE_MAX = 40  # of RLIMIT_NICE, which stands for a nice level of -20
+_LIMIT_MAX = 2**63 - 1  # what can be given to setrlimit(2)
 _IO_CLASSES = ("none", "realtime", "best-effort", "idle")
 
 
@@ -162,11 +165,18 @@ def read_account(value: object, context: Context, key: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32 - 1:
         return str(value)
     name = context.specifiers.expand(string(value, "a name or a number"))
-    if not name or name != name.strip() or re.search(r"[:/\x00-\x1f\x7f]", name) or name in (".", "..") or name.startswith(("-", "+")):
+    if not name or name != name.strip() or re.search(r"[:/\x00-\x1f\x7f]", name) or name in (".", ".."):
         raise expected("the name or number of a user or group", value)
-    if name.isdigit() and int(name) in (2**16 - 1, 2**32 - 1):
-        raise Mistake(f"{name} is reserved and means no account at all")
+    if re.fullmatch(r"-?[0-9]+|-", name, re.ASCII):
+        _check_account_number(name)
     return name
+
+
+def _check_account_number(digits: str) -> None:
+    if digits.startswith("-") or (digits[0] == "0" and digits != "0") or bounded_int(digits) >= 2**32:
+        raise Mistake(f"{digits} cannot be the number of an account", "numbers go from 0 to 4294967294, without zeros before them")
+    if int(digits) in (2**16 - 1, 2**32 - 1):
+        raise Mistake(f"{digits} is reserved and means no account at all")
 
 
 def read_accounts(value: object, context: Context, key: str) -> tuple[str, ...]:
@@ -188,7 +198,14 @@ def read_limit(value: object, context: Context, key: str) -> Limit:
 
 
 def _limit(resource: str, text: str) -> int | None:
-    if text == "infinity":
+    number = _limit_number(resource, text)
+    if number is not None and number > _LIMIT_MAX:
+        raise Mistake(f'the limit "{text}" is out of range', 'write "infinity" for none')
+    return number
+
+
+def _limit_number(resource: str, text: str) -> int | None:
+    if text == "infinity" and resource != "NICE":
         return None
     try:
         if resource in _SIZES:
@@ -199,11 +216,12 @@ def _limit(resource: str, text: str) -> int | None:
             return None if span_us is None else -(-span_us // unit_us)
     except QuantityError as error:
         raise Mistake(str(error)) from None
-    if resource == "NICE" and re.fullmatch(r"[+-][0-9]{1,2}", text) and -20 <= int(text) <= 19:
-        return 20 - int(text)
-    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63 or (resource == "NICE" and int(text) > 40):
-        raise expected('a whole number or "infinity"', text)
-    return int(text)
+    number = parse_integer(text)
+    if resource == "NICE" and text[:1] in ("+", "-"):  # a nice level, for which setrlimit(2) has another number
+        number = 20 - number if number is not None and -20 <= number <= 19 else None
+    if number is None or number < 0 or (resource == "NICE" and number > _NICE_MAX):
+        raise expected("a whole number" if resource == "NICE" else 'a whole number or "infinity"', text)
+    return number
 
 
 def read_cpus(value: object, context: Context, key: str) -> tuple[int, ...]:

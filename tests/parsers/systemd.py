@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from typing import Any
 
 DIRECTORIES = ("/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd")
@@ -59,7 +59,8 @@ _Command._fields_ = [
 ]
 _IGNORES_FAILURE, _FULLY_PRIVILEGED, _NO_SETUID, _AMBIENT_MAGIC, _IS_VERBATIM = 1, 2, 4, 8, 16
 _PRIVILEGES = {0: "", _FULLY_PRIVILEGED: "+", _NO_SETUID: "!", _AMBIENT_MAGIC: "!!"}
-_USER_SCOPE, _MINIMAL_TEST_RUN, _UNIT_SIZE_BYTES = 2, 1, 1 << 16
+_SYSTEM_SCOPE, _MINIMAL_TEST_RUN, _UNIT_SIZE_BYTES = 0, 1, 1 << 14
+_PARSER = ctypes.CFUNCTYPE(c_int, c_char_p, c_char_p, c_uint, c_char_p, c_uint, c_char_p, c_int, c_char_p, c_void_p, c_void_p)
 _ALL_EXIT_STATUS_CLASSES, _ANY_UNIT_NAME = 15, 7
 _LOG_WARNINGS = 4
 _STDERR = 2
@@ -99,11 +100,24 @@ class _Library:
         self.shared.replace_env_argv.restype = POINTER(c_char_p)
         self.shared.strv_env_clean_with_callback.restype = POINTER(c_char_p)
         self.core.unit_new.restype = c_void_p
-        manager = c_void_p()
-        assert self.core.manager_new(_USER_SCOPE, _MINIMAL_TEST_RUN, byref(manager)) == 0
-        self.unit = c_void_p(self.core.unit_new(manager, c_size_t(_UNIT_SIZE_BYTES)))
-        assert self.core.unit_add_name(self.unit, b"x.service") == 0
+        self.manager = c_void_p()
+        assert self.core.manager_new(_SYSTEM_SCOPE, _MINIMAL_TEST_RUN, byref(self.manager)) == 0
+        self.units = 0
+        self.unit = self._new_unit()
         self.file = tempfile.NamedTemporaryFile()  # noqa: SIM115  # kept as long as the process
+
+    def _new_unit(self) -> Any:
+        unit = c_void_p(self.core.unit_new(self.manager, c_size_t(_UNIT_SIZE_BYTES)))
+        assert self.core.unit_add_name(unit, b"x%d.service" % self.units) == 0
+        self.units += 1
+        return unit
+
+    def _complaints(self) -> list[str]:
+        """What was said since the last time, without where."""
+        said = _text(os.pread(_STDERR, 1 << 16, 0)).split("x:1: ")[1:]
+        os.lseek(_STDERR, 0, os.SEEK_SET)
+        os.truncate(_STDERR, 0)
+        return said
 
     def time_span(self, text: str) -> int | None:
         span_us = c_uint64()
@@ -124,8 +138,6 @@ class _Library:
 
     def commands(self, line: str) -> list[Any] | None:
         """[path, argv, ignores failure, is verbatim, privilege] of each, and the complaints about the line."""
-        os.lseek(_STDERR, 0, os.SEEK_SET)
-        os.truncate(_STDERR, 0)
         command = POINTER(_Command)()
         code = self.core.config_parse_exec(None, b"x", 1, b"Service", 1, b"ExecStart", 0, _raw(line), byref(command), self.unit)
         if code < 0:
@@ -137,7 +149,17 @@ class _Library:
             flags = [bool(one.flags & _IGNORES_FAILURE), bool(one.flags & _IS_VERBATIM)]
             found.append([_text(one.path), _list(one.argv), *flags, privilege])
             command = one.next
-        return [found, _text(os.pread(_STDERR, 1 << 16, 0)).split("x:1: ")[1:]]
+        return [found, self._complaints()]
+
+    def setting(self, section: str, directive: str, value: str) -> list[str] | None:
+        """The complaints about `directive=value` in a service's unit file; None for a directive that there is not."""
+        function, kind, data, unit = c_void_p(), c_int(), c_void_p(), self._new_unit()
+        arguments = (section.encode(), directive.encode(), byref(function), byref(kind), byref(data), unit)
+        if self.shared.config_item_perf_lookup(self.core.load_fragment_gperf_lookup, *arguments) <= 0 or not function:
+            return None
+        parse = _PARSER(function.value or 0)
+        code = parse(None, b"x", 1, section.encode(), 1, directive.encode(), kind, _raw(value), data, unit)
+        return [*self._complaints(), *(["refused"] if code < 0 else [])]
 
     def expand(self, argv: list[str], environment: dict[str, str]) -> list[str]:
         pairs = [f"{name}={value}" for name, value in environment.items()]
