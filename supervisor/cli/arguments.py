@@ -133,5 +133,6 @@ def usage(verb: Verb) -> str:
 def _nearest(word: str, known: "Iterable[str]") -> str:
     from difflib import get_close_matches  # an error has the time
 
-    found = get_close_matches(word, list(known), 1, 0.5) if len(word) > 2 else []  # a wrong letter is near to nothing
-    return f" (did you mean {found[0]!r}?)" if found else ""
+    by_letters = {name.lstrip("-"): name for name in known}  # that both begin with dashes makes them no more alike
+    found = get_close_matches(word.lstrip("-"), list(by_letters), 1, 0.5) if len(word) > 2 else []  # a wrong letter is near to nothing
+    return f" (did you mean {by_letters[found[0]]!r}?)" if found else ""

@@ -159,6 +159,8 @@ def _client(line: _Line) -> "Client":
     from supervisor.client.api import Client
     from supervisor.client.errors import NoDaemon
 
+    if "host" in line.given:
+        raise NoDaemon("a key is not worth a connection to another host")
     search = discovery.find(line.given.get("socket") or None, os.environ)
     if search.place is None:
         raise NoDaemon("no supd was found")

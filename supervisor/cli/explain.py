@@ -1,5 +1,6 @@
 """why, events, version, wait: what happened, what comes next, and until when."""
 
+import os
 import time
 
 import supervisor
@@ -111,7 +112,7 @@ def version(session: Session) -> int:
         session.out.write(f"supctl {supervisor.__version__}", f"supd   does not answer: {str(error).splitlines()[0]}")
         return OK
     if session.arguments.is_json:
-        session.print_json(of_supd)
+        session.print_json({**of_supd, "socket": os.path.abspath(session.client.place.path)})
         return OK
     session.out.write(
         f"supctl {supervisor.__version__}",

@@ -8,7 +8,7 @@ import os
 import sys
 
 from supervisor.cli.arguments import Arguments, UsageError, read
-from supervisor.client.errors import ApiError, BrokenAnswer, NoDaemon
+from supervisor.client.errors import ApiError, BrokenAnswer, NoDaemon, Unreachable
 from supervisor.model.errors import SupdError
 
 TYPE_CHECKING = False
@@ -37,6 +37,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return status
     except UsageError as error:
         return _end(2, str(error))
+    except Unreachable as error:
+        return _end(69, str(error))
     except NoDaemon as error:
         from supervisor.cli.session import how_to_start
 
@@ -78,6 +80,10 @@ def _run(argv: list[str]) -> int:
     verb = arguments.verb
     if verb is None or arguments.has("help") or verb.name == "help":
         return _help(arguments)
+    if "host" in arguments.options and verb.name != "tui":
+        from supervisor.cli import remote
+
+        return remote.run(arguments)
     from supervisor.cli.session import Session
 
     return _carrier(verb.name)(Session(arguments))

@@ -68,6 +68,7 @@ class Verb:
 
 JSON = Flag("--json", "print JSON, as the API gives it")
 GLOBAL = (
+    Flag("-H --host", "carry the verb out on this host, by ssh", "HOST"),
     Flag("--socket", "the control socket to talk to, whoever listens there", "PATH"),
     Flag("-h --help", "show this help"),
 )

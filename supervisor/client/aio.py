@@ -8,7 +8,7 @@ looking at what happens meanwhile. A request that is cancelled closes its connec
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from supervisor.client.api import RETRY_FOR_S, EventReading
@@ -34,10 +34,14 @@ _FULL_QUEUE_PAUSE_S = 0.02
 
 
 class AsyncClient:
-    """A supd, by the place of its socket. `peer_uid` is known after the first answer."""
+    """A supd, by the place of its socket. `peer_uid` is known after the first answer.
 
-    def __init__(self, place: Place) -> None:
+    `reach` is awaited before each connection, and sees to it that there is something at the place to connect to; it may raise NoDaemon.
+    """
+
+    def __init__(self, place: Place, reach: Callable[[], Awaitable[None]] | None = None) -> None:
         self.place = place
+        self.reach = reach
         self.peer_uid: int | None = None
 
     async def get(self, target: str) -> Any:
@@ -129,6 +133,8 @@ class _Exchange:
 
     async def _connect(self) -> None:
         """A Unix socket connects at once or not at all; EAGAIN says that too many wait to be accepted, and select(2) cannot tell when."""
+        if self._client.reach is not None:
+            await self._client.reach()
         while True:
             try:
                 connect_to(self._socket, self._place)

@@ -177,6 +177,8 @@ def connect_to(end: _socket.socket, place: Place) -> None:
 
 def no_daemon(place: Place, error: OSError) -> NoDaemon:
     """Why the connection could not be made, as a sentence."""
+    if place.is_forwarded and isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
+        return NoDaemon(f"the connection {place.origin} has ended")
     return NoDaemon(f"cannot connect to {place.path} ({place.origin}): {_reason(error)}")
 
 

@@ -25,14 +25,18 @@ _DIRECTORY = 0o040000
 
 
 class Place:
-    """One socket to try. `origin` says where the path comes from; with `trusts_any_peer` the caller vouched for the path himself."""
+    """One socket to try. `origin` says where the path comes from; with `trusts_any_peer` the caller vouched for the path himself.
 
-    __slots__ = ("origin", "path", "trusts_any_peer")
+    Behind one that `is_forwarded` a supd of another host answers: the paths it names are not paths here.
+    """
 
-    def __init__(self, path: str, origin: str, trusts_any_peer: bool = False) -> None:
+    __slots__ = ("is_forwarded", "origin", "path", "trusts_any_peer")
+
+    def __init__(self, path: str, origin: str, trusts_any_peer: bool = False, is_forwarded: bool = False) -> None:
         self.path = path
         self.origin = origin
         self.trusts_any_peer = trusts_any_peer
+        self.is_forwarded = is_forwarded
 
 
 class Search:

@@ -7,6 +7,10 @@ class NoDaemon(SupdError):
     """No supd answers. `str()` says what was tried and what to type."""
 
 
+class Unreachable(NoDaemon):
+    """The other host, or the supd on it, cannot be reached; what to type here to start one is no help."""
+
+
 class ApiError(SupdError):
     """supd answered, and refused. The fields are the API's (`{"error": {...}}`)."""
 

@@ -26,6 +26,7 @@ class MemoryTransport:
         self.asked: list[tuple[str, Any]] = []  # (method, arguments) of every question, in order
         self.access: Json = {"access": "admin", "rights": [{"level": "admin", "patterns": None}]}
         self.log_directories: dict[str, str] = {}
+        self.is_local = True
         self._is_lost = False
         self._why_lost = ""
         self._streams: set[asyncio.Queue[Json | None]] = set()

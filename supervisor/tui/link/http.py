@@ -6,7 +6,7 @@ takes. Text and codes of refusals are the API's.
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from supervisor.client.aio import AsyncClient
@@ -22,19 +22,24 @@ _JOB_VERBS = frozenset({"start", "stop", "restart", "reload"})
 
 
 class HttpTransport:
-    """`Transport` for one socket."""
+    """`Transport` for one socket. `reach` is the client's: what makes the socket be there, where that is somebody's work."""
 
-    def __init__(self, place: Place, label: str = "") -> None:
+    def __init__(self, place: Place, label: str = "", reach: Callable[[], Awaitable[None]] | None = None) -> None:
         self.label = label or place.path
-        self._client = AsyncClient(place)
+        self._client = AsyncClient(place, reach)
         self._log_root = ""
 
     async def hello(self) -> Json:
         said: Json = await self._get("/v1/status")
         directory = str(said.get("log_directory", ""))
-        is_believed = self._client.peer_uid in (os.geteuid(), 0) and os.path.isabs(directory)
+        is_believed = self.is_local and os.path.isabs(directory)
         self._log_root = directory if is_believed and os.access(directory, os.R_OK | os.X_OK) else ""
         return said
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the daemon's paths are paths here, and it may be believed about them. Known after `hello`."""
+        return not self._client.place.is_forwarded and self._client.peer_uid in (os.geteuid(), 0)
 
     async def units(self, names: Sequence[str] | None = None) -> list[Json]:
         if names is None:

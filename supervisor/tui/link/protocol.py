@@ -35,6 +35,10 @@ class Transport(Protocol):
 
     label: str
 
+    @property
+    def is_local(self) -> bool:
+        """Whether paths that it names may be opened here: the host is this one, the daemon ours or root's. Known after `hello`."""
+
     async def hello(self) -> Json:
         """/v1/status: version, keeper_pid, manager_pid, started_time_s, mode, load_errors, notes, ...
 
