@@ -1,119 +1,104 @@
-"""logs, where lines are chosen or told apart: by time, run or pattern, of one unit or of several merged by time.
+"""How `supctl logs` prints a line, in each of its forms.
 
-Runs are set apart by a line of their own, except in JSON and in `cat`. Works on the files alone: whoever may not read them is told so.
+`short` is journalctl's: "Nov 27 13:55:01 web: text", whether into a terminal or into a file. `short-iso` has the whole date and the
+zone, `json` is one object a line, `cat` the text alone. A line of a standard error that is kept apart says so. In the short forms a
+line of its own shows where a unit's next run begins.
 """
 
 import sys
 import time
 
-from supervisor.cli.arguments import Arguments, UsageError
 from supervisor.cli.session import Session
-from supervisor.client import loglines
 from supervisor.client.logindex import NO_RUN
-from supervisor.client.loglines import Line, Query
+from supervisor.client.loglines import ERR, Line
 from supervisor.client.terminal import neutralise
-from supervisor.client.timestamps import parse
 from supervisor.client.wire import compose
-from supervisor.model.errors import QuantityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from re import Pattern
+    from collections.abc import Callable, Iterator, Sequence
 
-SELECTING = ("since", "until", "run", "reverse")
-OUTPUTS = ("short-iso", "json")
+    from supervisor.client.logpages import Stream
 
+    Show = Callable[[Line], None]
+    Lines = Iterator[Line]
 
-def is_asked_for(arguments: Arguments) -> bool:
-    """Whether the options can only be answered with times and runs."""
-    return any(arguments.options.get(name) for name in SELECTING) or arguments.text("output") in OUTPUTS
+OUTPUTS = ("short", "short-iso", "cat", "json")
 
 
-def show(session: Session, directories: dict[str, str], count: int | None, pattern: "Pattern[bytes] | None") -> None:
-    """Print the wanted lines of these units. `count` None: all of them. Raises UsageError for a time or run that is none."""
-    arguments = session.arguments
-    sources = []
-    for unit, directory in directories.items():
-        run = _run(arguments.text("run"), unit, directory)
-        sources.append(loglines.lines(unit, directory, Query(*_span(arguments), run, pattern, count)))
-    found: Iterable[Line] = loglines.merged(sources)
-    if count is not None:
-        found = _last(found, count)
-    if arguments.has("reverse"):
-        found = reversed(list(found))
-    show_line = _printer(session, max([len(unit) for unit in directories], default=0), len(directories) > 1)
-    for line in found:
-        show_line(line)
-
-
-def _last(found: "Iterable[Line]", count: int) -> "Iterable[Line]":
-    from collections import deque
-
-    return deque(found, maxlen=min(count, sys.maxsize))
-
-
-def _span(arguments: Arguments) -> tuple[int, int | None]:
-    now_us = time.time_ns() // 1000
-    found: list[int | None] = []
-    for name in ("since", "until"):
-        text = arguments.text(name)
-        try:
-            found.append(parse(text, now_us) if text else None)
-        except QuantityError as error:
-            raise UsageError(f"--{name}: {error}") from None
-    return found[0] or 0, found[1]
-
-
-def _run(text: str, unit: str, directory: str) -> bytes | None:
-    """The run that `--run` means for this unit; None without the option."""
-    if not text:
-        return None
-    known = loglines.runs(directory)
-    if text == "0" or (text[0] == "-" and text[1:].isascii() and text[1:].isdigit()):
-        back = int(text.removeprefix("-"))
-        if back >= len(known):
-            raise UsageError(f"--run {text}: the log of {unit} holds {len(known)} runs")
-        return known[-1 - back]
-    matching = [run for run in known if run.hex().startswith(text.lower())]
-    if len(matching) != 1:
-        which = "no run" if not matching else "several runs"
-        raise UsageError(f"--run {text}: the log of {unit} holds {which} of that id")
-    return matching[0]
-
-
-def _printer(session: Session, width: int, has_several: bool) -> "Callable[[Line], None]":
+def printer(session: Session, streams: "Sequence[Stream]") -> "Show":
+    """What prints a line of these streams in the form that was asked for."""
     output = session.arguments.text("output", "short")
-    is_raw = session.arguments.has("raw") or not session.out.is_terminal
-    write = sys.stdout.buffer.write
-    last_runs: dict[str, bytes] = {}
+    return {"cat": _as_text, "json": _as_json}.get(output, _with_time)(session, _Texts(session, streams))
 
-    def text_of(line: Line) -> bytes:
-        return line.text if is_raw else neutralise(line.text.removesuffix(b"\r").decode("utf-8", "replace")).encode()
 
-    def show_json(line: Line) -> None:
+class _Texts:
+    """The text of a line as the output may have it: whole, and harmless where it is a terminal."""
+
+    def __init__(self, session: Session, streams: "Sequence[Stream]") -> None:
+        self._streams = {(stream.unit, stream.stream): stream for stream in streams}
+        self._is_raw = session.arguments.has("raw") or not session.out.is_terminal
+
+    def write(self, line: Line) -> None:
+        if line.size_bytes <= len(line.text):
+            text = line.text if self._is_raw else _harmless(line.text.removesuffix(b"\r"))
+            sys.stdout.buffer.write(text)
+            return
+        for piece in self.pieces(line):
+            sys.stdout.buffer.write(piece if self._is_raw else _harmless(piece))
+
+    def pieces(self, line: Line) -> "Iterator[bytes]":
+        return self._streams[line.unit, line.stream].whole(line)
+
+
+def _harmless(text: bytes) -> bytes:
+    return neutralise(text.decode("utf-8", "replace")).encode()
+
+
+def _as_text(session: Session, texts: _Texts) -> "Show":
+    def show(line: Line) -> None:
+        texts.write(line)
+        if line.next_offset > line.offset + line.size_bytes or session.out.is_terminal:
+            sys.stdout.buffer.write(b"\n")  # a line that was cut, or is not over yet, has none
+
+    return show
+
+
+def _as_json(session: Session, texts: _Texts) -> "Show":
+    def show(line: Line) -> None:
+        text = line.text if line.size_bytes <= len(line.text) else b"".join(texts.pieces(line))
         run = line.run.hex() if line.run != NO_RUN else ""
-        row = {"time_us": line.time_us, "unit": line.unit, "run": run, "text": line.text.decode("utf-8", "replace")}
-        write(compose(row).encode() + b"\n")
+        row = {"time_us": line.time_us, "unit": line.unit, "stream": line.stream, "run": run, "text": text.decode("utf-8", "replace")}
+        sys.stdout.buffer.write(compose(row).encode() + b"\n")
 
-    def show_text(line: Line) -> None:
+    return show
+
+
+def _with_time(session: Session, texts: _Texts) -> "Show":
+    write = sys.stdout.buffer.write
+    is_iso = session.arguments.text("output", "short") == "short-iso"
+    last_runs: dict[str, bytes] = {}
+    stamp, stamp_s = "", -1
+
+    def show(line: Line) -> None:
+        nonlocal stamp, stamp_s
         before = last_runs.get(line.unit, NO_RUN)
-        if line.run != NO_RUN:
+        if line.run != NO_RUN and before != line.run:
             last_runs[line.unit] = line.run
-        if before not in (NO_RUN, line.run) and line.run != NO_RUN and output != "cat":
-            write(f"-- {line.unit}: run {line.run.hex()} --\n".encode())
-        if line.begins:
-            write(_prefix(session, output, line, width if has_several else 0))
-        write(text_of(line) + (b"\n" if line.ends else b""))
+            if before != NO_RUN:
+                write(f"-- {line.unit}: run {line.run.hex()} --\n".encode())
+        if line.time_us // 1_000_000 != stamp_s:
+            stamp_s = line.time_us // 1_000_000
+            stamp = _iso(stamp_s) if is_iso else time.strftime("%b %d %H:%M:%S", time.localtime(stamp_s))
+        name = line.unit if line.stream != ERR else f"{line.unit}/{ERR}"
+        write(f"{stamp} {session.out.paint(name, 'bold')}: ".encode())
+        texts.write(line)
+        write(b"\n")
 
-    return show_json if output == "json" else show_text
+    return show
 
 
-def _prefix(session: Session, output: str, line: Line, width: int) -> bytes:
-    if output == "short-iso":
-        moment = time.localtime(line.time_us // 1_000_000)
-        zone = time.strftime("%z", moment)
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}{zone[:3]}:{zone[3:]} {line.unit}: ".encode()
-    if output == "cat" or not width:
-        return b""
-    return f"{session.out.paint(line.unit.ljust(width), 'bold')} | ".encode()
+def _iso(time_s: int) -> str:
+    moment = time.localtime(time_s)
+    zone = time.strftime("%z", moment)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}{zone[:3]}:{zone[3:]}"

@@ -1,80 +1,103 @@
-"""logs: what units wrote. Bytes go through unchanged, except on a terminal, where they may not act (unless --raw)."""
+"""logs: what units wrote, merged by time; chosen by time, run and pattern; and with -f what they write from now on.
+
+`-o cat` of one unit, unfiltered, copies the very bytes. Every other form goes line by line through `client.logpages`. On a terminal
+escape sequences are neutralised unless `--raw`. Units whose files may not be opened (a daemon of another uid) are read through the API,
+and while no supd answers the files alone are read.
+"""
 
 import os
 import sys
+import time
 
 from supervisor.cli import loglines
-from supervisor.cli.arguments import UsageError
+from supervisor.cli.arguments import Arguments, UsageError
 from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
+from supervisor.client import logpages
 from supervisor.client.errors import ApiError, NoDaemon
 from supervisor.client.follow import ALL, LocalTail, RemoteTail
-from supervisor.client.terminal import neutralise
+from supervisor.client.loglines import ERR, Filter, LocalStream, smart_case
+from supervisor.client.timestamps import parse
+from supervisor.model.errors import QuantityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from re import Pattern
+
+    from supervisor.client.logpages import Reading, Stream
 
 LINES = 1000
 LINES_FOLLOWING = 10
+REMOTE_PAUSE_S = 1.0  # the API cannot wake us for log bytes
+
+
+class _Log:
+    """One unit's log, and how it may be read."""
+
+    def __init__(self, unit: str, streams: "list[Stream]", tail: LocalTail | RemoteTail) -> None:
+        self.unit = unit
+        self.streams = streams
+        self.tail = tail
 
 
 def logs(session: Session) -> int:
     arguments = session.arguments
     follows = arguments.has("follow")
-    if follows and loglines.is_asked_for(arguments):
-        raise UsageError("-f shows what comes: it goes with neither --since, --until, --run, --reverse nor -o short-iso or json")
+    if follows and any(arguments.options.get(name) for name in ("until", "reverse")):
+        raise UsageError("-f shows what comes: it goes with neither --until nor --reverse")
     is_selected = any(arguments.text(name) for name in ("since", "until", "run"))
     count = _count(arguments.text("lines", "all" if is_selected else str(LINES_FOLLOWING if follows else LINES)))
-    pattern = _pattern(arguments.text("grep"))
+    wanted = Filter(*_span(arguments), None, _pattern(arguments.text("grep")))
     arguments.operands = [*arguments.operands, *arguments.many("unit")]
     try:
-        status, sources = _sources(session)
+        status, found = _found(session)
     except NoDaemon:
-        status, sources = _left_sources(session)
-    tails = {source.unit: source.tail for source in sources}
-    directories = {unit: tail.directory for unit, tail in tails.items() if isinstance(tail, LocalTail)}
-    if loglines.is_asked_for(arguments) or (len(sources) > 1 and not follows and len(directories) == len(sources)):
-        _show_lines(session, tails, directories, None if count == ALL else count, pattern)
+        status, found = _left(session)
+    if not found:
         return status
-    is_exact = arguments.text("output", "short") == "cat" and pattern is None and not (session.out.is_terminal and not arguments.has("raw"))
-    for source in sources:
-        _show_past(source, count, pattern, is_exact)
+    wanted.runs = _runs(arguments.text("run"), found)
+    if _is_exact(session, found, is_selected or wanted.pattern is not None):
+        _copy(found[0], count, follows)
+        return status
+    streams = [stream for log in found for stream in log.streams if stream.stream == ERR or not arguments.has("stderr")]
+    show = loglines.printer(session, streams)
+    if follows:
+        _follow(streams, wanted, count, show)
+    for line in _past(streams, wanted, count, arguments.has("reverse")):
+        show(line)
     sys.stdout.buffer.flush()
-    if follows and sources:
-        _follow(session, sources, pattern, is_exact)
     return status
 
 
-def _show_lines(
-    session: Session,
-    tails: "dict[str, LocalTail | RemoteTail]",
-    directories: dict[str, str],
-    count: int | None,
-    pattern: "Pattern[bytes] | None",
-) -> None:
-    if unread := [unit for unit in tails if unit not in directories]:
-        raise UsageError(f"times and runs are read from the log files, and those of {', '.join(unread)} may not be read by this user")
-    loglines.show(session, directories, count, pattern)
-    sys.stdout.buffer.flush()
+# Where the logs are
 
 
-class _Source:
-    """One unit's tail and what of its last line has come so far."""
-
-    def __init__(self, unit: str, tail: LocalTail | RemoteTail, show: "Callable[[bytes], None]") -> None:
-        self.unit = unit
-        self.tail = tail
-        self.show = show
-        self.unfinished = b""
-
-    def whole_lines(self, piece: bytes) -> list[bytes]:
-        """The lines that are complete with this piece, without line ends."""
-        *lines, self.unfinished = (self.unfinished + piece).split(b"\n")
-        return lines
+def _found(session: Session) -> tuple[int, list[_Log]]:
+    status, found = OK, []
+    for name in session.names(or_all=True):
+        try:
+            told = session.client.log(name, 0)
+        except ApiError as error:
+            session.refused(f"show the log of {name}", error)
+            status = NO_SUCH_UNIT
+            continue
+        found.append(_log(session, str(told["unit"]), str(told["directory"])))
+    return status, found
 
 
-def _left_sources(session: Session) -> tuple[int, list["_Source"]]:
+def _log(session: Session, unit: str, directory: str) -> _Log:
+    """The files themselves when the daemon is our own and lets us; a path sent by a daemon of another uid is never opened."""
+    if session.client.peer_uid == os.geteuid() and os.path.isabs(directory):
+        nearest = directory if os.path.isdir(directory) else os.path.dirname(directory)
+        if os.access(nearest, os.R_OK | os.X_OK):
+            return _local(unit, directory)
+    return _Log(unit, logpages.remote_streams(session.client, unit), RemoteTail(session.client, unit))
+
+
+def _local(unit: str, directory: str) -> _Log:
+    return _Log(unit, logpages.streams_of(unit, directory), LocalTail(directory))
+
+
+def _left(session: Session) -> tuple[int, list[_Log]]:
     """The files alone, while no supd answers. Raises NoDaemon where there are none."""
     from fnmatch import fnmatchcase
 
@@ -94,91 +117,10 @@ def _left_sources(session: Session) -> tuple[int, list["_Source"]]:
         if word != "*" and not any(fnmatchcase(name, word) for name in known):
             session.complain(f"there is no log of {word}")
             status = NO_SUCH_UNIT
-    return status, [_source(session, name, names, LocalTail(os.path.join(logs, name))) for name in names]
+    return status, [_local(name, os.path.join(logs, name)) for name in names]
 
 
-def _source(session: Session, name: str, names: list[str], tail: LocalTail | RemoteTail) -> "_Source":
-    arguments = session.arguments
-    prefixes = len(names) > 1 and arguments.text("output", "short") == "short"
-    width = max([len(one) for one in names], default=0)
-    prefix = f"{session.out.paint(name.ljust(width), 'bold')} | ".encode() if prefixes else b""
-    return _Source(name, tail, _printer(prefix, session.out.is_terminal and not arguments.has("raw")))
-
-
-def _sources(session: Session) -> tuple[int, list[_Source]]:
-    status, sources = OK, []
-    names = session.names(or_all=True)
-    for name in names:
-        try:
-            directory = str(session.client.log(name, 0)["directory"])
-        except ApiError as error:
-            session.refused(f"show the log of {name}", error)
-            status = NO_SUCH_UNIT
-            continue
-        sources.append(_source(session, name, names, _tail(session, name, directory)))
-    return status, sources
-
-
-def _tail(session: Session, name: str, directory: str) -> LocalTail | RemoteTail:
-    """The files themselves when the daemon is our own and lets us; a path sent by a daemon of another uid is never opened."""
-    if session.client.peer_uid == os.geteuid() and os.path.isabs(directory):
-        nearest = directory if os.path.isdir(directory) else os.path.dirname(directory)
-        if os.access(nearest, os.R_OK | os.X_OK):
-            return LocalTail(directory)
-    return RemoteTail(session.client, name)
-
-
-def _printer(prefix: bytes, neutral: bool) -> "Callable[[bytes], None]":
-    write = sys.stdout.buffer.write
-
-    def show(line: bytes) -> None:
-        if neutral:
-            line = neutralise(line.removesuffix(b"\r").decode("utf-8", "replace")).encode()
-        write(prefix + line + b"\n")
-
-    return show
-
-
-def _show_past(source: _Source, count: int, pattern: "Pattern[bytes] | None", is_exact: bool) -> None:
-    if is_exact:
-        for piece in source.tail.last(count):
-            sys.stdout.buffer.write(piece)
-        return
-    if pattern is None:
-        for piece in source.tail.last(count):
-            for line in source.whole_lines(piece):
-                source.show(line)
-    else:
-        from collections import deque
-
-        found: deque[bytes] = deque(maxlen=min(count, sys.maxsize))
-        for piece in source.tail.last(ALL):
-            found.extend(line for line in source.whole_lines(piece) if pattern.search(line))
-        for line in found:
-            source.show(line)
-
-
-def _follow(session: Session, sources: list[_Source], pattern: "Pattern[bytes] | None", is_exact: bool) -> None:
-    """For ever: print what came, then sleep until a watched file or directory changes."""
-    from supervisor.client.inotify import Watch
-
-    watch = Watch()
-    pauses = [source.tail.pause_s for source in sources if source.tail.pause_s is not None]
-    while True:
-        for source in sources:
-            for path in source.tail.watched_paths():
-                watch.add(path)  # before the look, so that no change falls between look and sleep
-            for piece in source.tail.more():
-                if is_exact:
-                    sys.stdout.buffer.write(piece)
-                    continue
-                for line in source.whole_lines(piece):
-                    if pattern is None or pattern.search(line):
-                        source.show(line)
-            for path in source.tail.watched_paths():
-                watch.add(path)
-        sys.stdout.buffer.flush()
-        watch.wait(min(pauses) if pauses else None)
+# What is wanted
 
 
 def _count(text: str) -> int:
@@ -186,7 +128,7 @@ def _count(text: str) -> int:
         return ALL
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
-    raise UsageError(f"--lines needs a number or \"all\", not {text!r}")
+    raise UsageError(f'--lines needs a number or "all", not {text!r}')
 
 
 def _pattern(text: str) -> "Pattern[bytes] | None":
@@ -195,7 +137,106 @@ def _pattern(text: str) -> "Pattern[bytes] | None":
     import re
 
     try:
-        # Smart case, as journalctl has it: without a capital letter, case does not matter.
-        return re.compile(text.encode(), re.IGNORECASE if text == text.lower() else 0)
+        return smart_case(text)
     except re.error as error:
         raise UsageError(f"--grep: {text!r} is not a regular expression: {error}") from None
+
+
+def _span(arguments: Arguments) -> tuple[int, int | None]:
+    now_us = time.time_ns() // 1000
+    found: list[int | None] = []
+    for name in ("since", "until"):
+        text = arguments.text(name)
+        try:
+            found.append(parse(text, now_us) if text else None)
+        except QuantityError as error:
+            raise UsageError(f"--{name}: {error}") from None
+    return found[0] or 0, found[1]
+
+
+def _runs(text: str, found: list[_Log]) -> frozenset[bytes] | None:
+    """The run that `--run` means, of each unit; None without the option."""
+    return frozenset([_run(text, log) for log in found]) if text else None
+
+
+def _run(text: str, log: _Log) -> bytes:
+    known = list(dict.fromkeys(run for stream in log.streams for run in stream.runs()))
+    if text == "0" or (text[0] == "-" and text[1:].isascii() and text[1:].isdigit()):
+        back = int(text.removeprefix("-"))
+        if back >= len(known):
+            raise UsageError(f"--run {text}: the log of {log.unit} holds {len(known)} runs")
+        return known[-1 - back]
+    matching = [run for run in known if run.hex().startswith(text.lower())]
+    if len(matching) != 1:
+        which = "no run" if not matching else "several runs"
+        raise UsageError(f"--run {text}: the log of {log.unit} holds {which} of that id")
+    return matching[0]
+
+
+# Showing
+
+
+def _is_exact(session: Session, found: list[_Log], is_chosen: bool) -> bool:
+    """Whether the bytes themselves are what is wanted: of one unit with one stream, all of them, and no screen to be protected."""
+    arguments = session.arguments
+    if arguments.text("output") != "cat" or is_chosen or any(arguments.has(name) for name in ("stderr", "reverse")) or len(found) > 1:
+        return False
+    has_own_stderr = any(True for _ in found[0].streams[1].backward())
+    return not has_own_stderr and (arguments.has("raw") or not session.out.is_terminal)
+
+
+def _copy(log: _Log, count: int, follows: bool) -> None:
+    write = sys.stdout.buffer.write
+    for piece in log.tail.last(count):
+        write(piece)
+    sys.stdout.buffer.flush()
+    if not follows:
+        return
+    from supervisor.client.inotify import Watch
+
+    watch = Watch()
+    while True:
+        for path in log.tail.watched_paths():
+            watch.add(path)  # before the look, so that no change falls between look and sleep
+        for piece in log.tail.more():
+            write(piece)
+        for path in log.tail.watched_paths():
+            watch.add(path)
+        sys.stdout.buffer.flush()
+        watch.wait(log.tail.pause_s)
+
+
+def _past(streams: "list[Stream]", wanted: Filter, count: int, is_reversed: bool) -> "loglines.Lines":
+    if count >= ALL:
+        return iter(logpages.backward(streams, None, wanted) if is_reversed else logpages.forward(streams, None, wanted))
+    found = logpages.backward(streams, None, wanted).take(count)
+    return iter(found if is_reversed else found[::-1])
+
+
+def _follow(streams: "list[Stream]", wanted: Filter, count: int, show: "loglines.Show") -> None:
+    """For ever: show the past, then what came, then sleep until a watched file or directory changes."""
+    from supervisor.client.inotify import Watch
+
+    if count >= ALL:
+        reading = logpages.forward(streams, None, wanted)
+    else:
+        here = logpages.end_of(streams)  # before the past is shown: what comes meanwhile comes after it
+        for line in logpages.backward(streams, here, wanted).take(count)[::-1]:
+            show(line)
+        reading = logpages.forward(streams, here, wanted)
+    watch = Watch()
+    local = [stream for stream in streams if isinstance(stream, LocalStream)]
+    pause_s = None if len(local) == len(streams) else REMOTE_PAUSE_S
+    while True:
+        for stream in local:
+            for path in stream.watched_paths():
+                watch.add(path)  # before the look, so that no change falls between look and sleep
+        _show_whole(reading, show)
+        sys.stdout.buffer.flush()
+        watch.wait(pause_s)
+
+
+def _show_whole(reading: "Reading", show: "loglines.Show") -> None:
+    for line in reading:
+        if line.ends:  # a line that is being written is shown when it is whole
+            show(line)

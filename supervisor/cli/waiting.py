@@ -45,5 +45,3 @@ def wait_until(
 def resolve(session: Session, names: list[str]) -> list[str]:
     """The units' own ids: events name those, not aliases. Raises ApiError for an unknown one."""
     return [str(session.client.show(name)["id"]) for name in names]
-
-

@@ -79,6 +79,11 @@ class Client:
             answer.value()
         return answer.body, answer.headers.get("supd-log-cursor", "")
 
+    def log_lines(self, unit: str, stream: str, query: "dict[str, str]") -> "Json":
+        """{"lines", "next", "is_over"}: one page of one stream; `logpages.RemoteStream` reads with it."""
+        fields = "".join([f"&{name}={quote(value)}" for name, value in query.items()])
+        return self._object(f"/v1/units/{quote(unit)}/log/lines?stream={stream}{fields}")
+
     def jobs(self) -> "list[Json]":
         jobs: list[Json] = self._get("/v1/jobs").value()
         return jobs

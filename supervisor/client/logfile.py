@@ -65,12 +65,12 @@ def _unpacked(compressed: int) -> int:
         return os.dup(target.fileno())
 
 
-def tail_offset(descriptor: int, count: int, limit_bytes: int = TAIL_LIMIT_BYTES) -> tuple[int, int]:
-    """Where the last `count` lines of an open file begin, and how many there are.
+def tail_offset(descriptor: int, count: int, limit_bytes: int = TAIL_LIMIT_BYTES, size: int | None = None) -> tuple[int, int]:
+    """Where the last `count` lines of an open file begin, and how many there are. `size`: the file ends there (else at its end now).
 
     A last line without its newline counts as one. Not more than `limit_bytes` are looked at: a line that begins before is cut.
     """
-    size = os.fstat(descriptor).st_size
+    size = os.fstat(descriptor).st_size if size is None else size
     if size == 0 or count <= 0:
         return size, 0
     found = 0
@@ -94,20 +94,23 @@ def tail_offset(descriptor: int, count: int, limit_bytes: int = TAIL_LIMIT_BYTES
     return floor, found + 1
 
 
-def last_lines_raw(directory: str, count: int, limit_bytes: int = TAIL_LIMIT_BYTES) -> bytes:
-    """The last `count` lines over all segments, byte for byte."""
+def last_lines_raw(directory: str, count: int, limit_bytes: int = TAIL_LIMIT_BYTES, end: tuple[int, int] | None = None) -> bytes:
+    """The last `count` lines over all segments, byte for byte; up to this (sequence, offset), or as far as there is text now."""
     pieces: list[bytes] = []
     wanted = count
     for sequence in reversed(segments(directory)):
         if wanted <= 0 or limit_bytes <= 0:
             break
+        if end is not None and sequence > end[0]:
+            continue
         try:
             descriptor = open_segment(directory, sequence)
         except OSError:
             continue  # removed since the directory was read
         try:
-            offset, found = tail_offset(descriptor, wanted, limit_bytes)
-            piece = _read_from(descriptor, offset, limit_bytes)
+            size = end[1] if end is not None and sequence == end[0] else os.fstat(descriptor).st_size
+            offset, found = tail_offset(descriptor, wanted, limit_bytes, size)
+            piece = _read_from(descriptor, offset, min(limit_bytes, size - offset))
         finally:
             os.close(descriptor)
         pieces.append(piece)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SUFFIX = ".idx"
 NO_RUN = bytes(16)
 CONTINUES = 1  # flag: the segment begins in the middle of a line of the one before
+STDERR = 2  # flag: what follows was written to a standard error that is kept apart
 
 _CONTENT = Struct("<QQ16sI")
 _CHECKSUM = Struct("<I")
@@ -99,6 +100,23 @@ class Index:
     def at_time(self, time_us: int) -> Entry:
         """The last entry that is not later than this, or the first."""
         return self._search(lambda entry: entry.time_us < time_us)
+
+    def after_time(self, time_us: int) -> int:
+        """Where what is later than this begins; the end of the text when nothing is."""
+        entry = self._search(lambda entry: entry.time_us <= time_us)
+        if entry.time_us > time_us:
+            return 0  # all of it
+        number = self._number(lambda entry: entry.time_us <= time_us) + 1
+        return self.entry(number).offset if number < len(self) else self._size_bytes
+
+    def over(self, begin: int, end: int) -> list[Entry]:
+        """The entries that hold over this part of the text, the one at its begin first; at least one."""
+        found: list[Entry] = []
+        for entry in self.walk(self.number_at(begin)):
+            if found and entry.offset >= end:
+                break
+            found.append(entry)
+        return found or [self._fallback]
 
     def entries(self) -> list[Entry]:
         """All of them, in order: those that are whole, and only in rising order of their offsets."""

@@ -1,196 +1,387 @@
-"""Lines of a unit's log with their time and run: for `supctl logs`, the API and every screen.
+"""The lines of one stream of one unit's log, with their time and run, read in either direction from any place.
 
-Reads the segments forward from the first place that can matter, found by binary search in the index, and keeps one block in memory,
-however long a line is: a line of more than `PIECE_BYTES` comes in pieces. The time of a line is that of its first byte.
+A *stream* is a directory of segments: a unit's output, or its standard error where that is kept apart (`stderr` within). A *place* is
+(sequence, offset), the begin of a line; END is the end of the log. Reading goes block by block and gives one `Chunk` for each: the wanted
+lines of the block, in the order of reading, and the place from which reading can be taken up again, by anybody, later.
+
+Laws:
+- One block is in memory, however long a line is: of a line longer than `HEAD_BYTES` the head is given and its size; `whole` reads it.
+- A look-up by time is a binary search in the index; blocks in which a pattern finds nothing cost a search and no more.
+- The last line of the log may have no newline yet: it is given with `ends` False and the place stays before it, so that it is read again.
+- A segment is left for the next one only after it was read to its end once more, when the next one was there: no rotation loses a line.
 
 Never: writes, waits, or trusts the text. Bytes are given as they are; who shows them makes them harmless.
 """
 
 import os
 
-from supervisor.client.logfile import open_segment, segments, tail_offset
-from supervisor.client.logindex import NO_RUN, Entry, Index
+from supervisor.client.logfile import open_segment, segment_name, segments
+from supervisor.client.logindex import CONTINUES, NO_RUN, Index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from re import Pattern
 
-PIECE_BYTES = 1 << 20
+    Place = tuple[int, int]  # (sequence, offset)
+
+BEGIN = (0, 0)
+END = (1 << 62, 0)
+OUT, ERR = "stdout", "stderr"
+HEAD_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 18
+_FIRST_BLOCK_BYTES = 1 << 14  # backwards a few lines are wanted at first
+_OVERLAP_BYTES = 1 << 12  # what a pattern may span where a long line is looked at in windows
 # What lets an expression reach over a line's end, or ties it to the text's own: then every line is looked at by itself.
 _NOT_IN_BLOCKS = (b"[^", b"\\s", b"\\S", b"\\W", b"\\D", b"\\n", b"\\A", b"\\Z", b"\\x", b"\\0", b"\\1", b"\n", b"(?", b"$", b"^")
 
 
 class Line:
-    """One line, or a piece of one: `begins` and `ends` say whether it has the line's begin and end. `text` is without the newline."""
+    """One line. `text`: without its newline, at most HEAD_BYTES of its `size_bytes`.
 
-    __slots__ = ("begins", "ends", "run", "text", "time_us", "unit")
+    `continues`: it is the rest of a line that the segment before had no room for.
+    """
 
-    def __init__(self, unit: str, time_us: int, run: bytes, text: bytes, begins: bool = True, ends: bool = True) -> None:
+    __slots__ = ("continues", "next_offset", "offset", "run", "sequence", "size_bytes", "stream", "text", "time_us", "unit")
+
+    def __init__(self, unit: str, stream: str, place: "Place", text: bytes, size_bytes: int, next_offset: int) -> None:
         self.unit = unit
-        self.time_us = time_us
-        self.run = run
+        self.stream = stream
+        self.sequence, self.offset = place
         self.text = text
-        self.begins = begins
-        self.ends = ends
+        self.size_bytes = size_bytes
+        self.next_offset = next_offset
+        self.time_us = 0
+        self.run = NO_RUN
+        self.continues = False
+
+    @property
+    def ends(self) -> bool:
+        """False while it is the last line of the log and may still grow."""
+        return self.next_offset > self.offset
+
+    @property
+    def place(self) -> "Place":
+        """Where it begins."""
+        return self.sequence, self.offset
+
+    @property
+    def next_place(self) -> "Place":
+        """Where the line after it begins; its own begin while it may still grow."""
+        return self.sequence, self.next_offset
 
 
-class Query:
-    """Which lines are wanted. `run`: only this run's. `last`: at most about so many from the end, as a hint where to begin."""
+class Filter:
+    """Which lines are wanted. `runs`: only of these. `exclude`: none that this pattern finds."""
 
-    __slots__ = ("last", "pattern", "run", "since_us", "until_us")
+    __slots__ = ("exclude", "pattern", "runs", "since_us", "until_us")
 
     def __init__(
         self,
         since_us: int = 0,
         until_us: int | None = None,
-        run: bytes | None = None,
+        runs: frozenset[bytes] | None = None,
         pattern: "Pattern[bytes] | None" = None,
-        last: int | None = None,
+        exclude: "Pattern[bytes] | None" = None,
     ) -> None:
         self.since_us = since_us
         self.until_us = until_us
-        self.run = run
+        self.runs = runs
         self.pattern = pattern
-        self.last = last
+        self.exclude = exclude
 
-    @property
-    def is_of_end(self) -> bool:
-        """Whether the wanted lines are simply the last ones."""
-        return self.last is not None and not self.since_us and self.until_us is None and self.run is None and self.pattern is None
+    def accepts(self, text: bytes) -> bool:
+        """Whether the patterns want a line of this text."""
+        return (self.pattern is None or self.pattern.search(text) is not None) and (self.exclude is None or not self.exclude.search(text))
 
 
-def lines(unit: str, directory: str, query: Query) -> "Iterator[Line]":
-    """The wanted lines of one unit, oldest first."""
-    numbers = segments(directory)
-    first, offset = _last_lines_at(directory, numbers, query.last or 0) if query.is_of_end else (0, 0)
-    for sequence in numbers:
-        if sequence < first:
-            continue
+EVERYTHING = Filter()
+
+
+class Chunk:
+    """What one step of reading found. `place`: where reading goes on. `scanned_bytes`: how much was looked at."""
+
+    __slots__ = ("lines", "place", "scanned_bytes")
+
+    def __init__(self, lines: list[Line], place: "Place", scanned_bytes: int) -> None:
+        self.lines = lines
+        self.place = place
+        self.scanned_bytes = scanned_bytes
+
+
+def smart_case(text: str) -> "Pattern[bytes]":
+    """A person's pattern: without a capital letter case does not matter, as journalctl has it. Raises re.error."""
+    import re
+
+    return re.compile(text.encode(), re.IGNORECASE if text == text.lower() else 0)
+
+
+class LocalStream:
+    """A stream whose segments can be opened."""
+
+    def __init__(self, unit: str, directory: str, stream: str = OUT) -> None:
+        self.unit = unit
+        self.stream = stream
+        self.directory = directory if stream == OUT else os.path.join(directory, stream)
+
+    def forward(self, place: "Place", wanted: Filter = EVERYTHING) -> "Iterator[Chunk]":
+        """From this place to the end as it is when it is reached, oldest first."""
+        sequence, offset = self._found(place)
+        while sequence:
+            segment = self._opened(sequence, wanted)
+            following = 0
+            if segment is not None:
+                with segment:
+                    for chunk in segment.forward(offset):
+                        yield chunk
+                        offset = chunk.place[1]
+                    following = self._next(sequence)
+                    # With what came between the last look and the birth of the next one, and a last line without its newline.
+                    yield from segment.forward(offset, is_closed=bool(following))
+            sequence, offset = following or (0 if segment is not None else self._next(sequence)), 0
+
+    def backward(self, place: "Place" = END, wanted: Filter = EVERYTHING) -> "Iterator[Chunk]":
+        """From this place to the begin, newest first."""
+        numbers = segments(self.directory)
+        for sequence in reversed([number for number in numbers if number <= place[0]]):
+            segment = self._opened(sequence, wanted)
+            if segment is not None:
+                with segment:
+                    yield from segment.backward(place[1] if sequence == place[0] else None, is_newest=sequence == numbers[-1])
+
+    def whole(self, line: Line) -> "Iterator[bytes]":
+        """The text of a line in pieces, however long it is; its head alone when the segment is gone."""
+        yield line.text
+        left, offset = line.size_bytes - len(line.text), line.offset + len(line.text)
+        if left <= 0:
+            return
         try:
-            fd = open_segment(directory, sequence)
+            fd = open_segment(self.directory, line.sequence)
         except OSError:
-            continue  # removed since it was listed
-        index = Index(directory, sequence, fd)
+            return
         try:
-            if index.last_time_us() >= query.since_us:
-                yield from _Segment(unit, fd, index, query).lines(offset if sequence == first else 0)
+            while left > 0 and (piece := os.pread(fd, min(left, HEAD_BYTES), offset)):
+                yield piece
+                left, offset = left - len(piece), offset + len(piece)
         finally:
-            index.close()
             os.close(fd)
 
+    def runs(self) -> list[bytes]:
+        """Every run that the indexes name, oldest first."""
+        found: dict[bytes, None] = {}
+        for sequence in segments(self.directory):
+            segment = self._opened(sequence, EVERYTHING)
+            if segment is not None:
+                with segment:
+                    found.update((entry.run, None) for entry in segment.index.walk(0) if entry.run != NO_RUN)
+        return list(found)
 
-def merged(sources: "Iterable[Iterator[Line]]") -> "Iterator[Line]":
-    """The lines of several units by time; the pieces of one line stay together."""
-    from heapq import merge
+    def watched_paths(self) -> list[str]:
+        """What to watch for news: the directory and the newest segment; before the directory is born, the nearest one that exists."""
+        directory = self.directory
+        while not os.path.isdir(directory) and directory != "/":
+            directory = os.path.dirname(directory)
+        newest = max(segments(self.directory), default=0)
+        return [directory, os.path.join(self.directory, segment_name(newest))] if newest else [directory]
 
-    return merge(*sources, key=lambda line: (line.time_us, line.begins))
+    def _found(self, place: "Place") -> "Place":
+        """The place itself, or the first one after it; (0, 0) when there is none. Places beyond all segments are of a log that is gone."""
+        numbers = segments(self.directory)
+        if not numbers or place >= END:
+            return 0, 0
+        later = [number for number in numbers if number >= place[0]]
+        if not later:
+            return numbers[0], 0
+        return (later[0], place[1]) if later[0] == place[0] else (later[0], 0)
 
+    def _next(self, sequence: int) -> int:
+        return min([number for number in segments(self.directory) if number > sequence], default=0)
 
-def runs(directory: str) -> list[bytes]:
-    """Every run that the indexes of these segments name, oldest first."""
-    found: dict[bytes, None] = {}
-    for sequence in segments(directory):
+    def _opened(self, sequence: int, wanted: Filter) -> "_Segment | None":
         try:
-            fd = open_segment(directory, sequence)
+            fd = open_segment(self.directory, sequence)
         except OSError:
-            continue
-        index = Index(directory, sequence, fd)
-        found.update((entry.run, None) for entry in index.walk(0) if entry.run != NO_RUN)
-        index.close()
-        os.close(fd)
-    return list(found)
-
-
-def _last_lines_at(directory: str, numbers: list[int], count: int) -> tuple[int, int]:
-    """(sequence, offset) where the last `count` lines begin."""
-    place = (max(numbers, default=0) + 1, 0)
-    for sequence in reversed(numbers):
-        if count <= 0:
-            break
-        try:
-            fd = open_segment(directory, sequence)
-        except OSError:
-            continue
-        offset, found = tail_offset(fd, count, 1 << 62)
-        os.close(fd)
-        count -= found
-        place = (sequence, offset)
-    return place
+            return None  # removed since it was listed
+        return _Segment(self, sequence, fd, wanted)
 
 
 class _Segment:
-    """One pass over one segment."""
+    """One segment while it is read."""
 
-    def __init__(self, unit: str, fd: int, index: Index, query: Query) -> None:
-        self._unit = unit
+    def __init__(self, of: LocalStream, sequence: int, fd: int, wanted: Filter) -> None:
+        self._of = of
+        self._sequence = sequence
         self._fd = fd
-        self._index = index
-        self._query = query
-        self._is_for_blocks = query.pattern is not None and not any(mark in query.pattern.pattern for mark in _NOT_IN_BLOCKS)
-        self._lowered = _lowered(query.pattern) if query.pattern is not None and self._is_for_blocks else None
+        self._wanted = wanted
+        self.index = Index(of.directory, sequence, fd)
+        self._pick = _picker(wanted)
 
-    def lines(self, offset: int) -> "Iterator[Line]":
-        if self._query.since_us:
-            offset = self._index.at_time(self._query.since_us).offset
-            if offset and os.pread(self._fd, 1, offset - 1) != b"\n":
-                offset = self._next_line(offset)  # its first byte is older
-        self._walk = self._index.walk(self._index.number_at(offset))
-        self._entry = next(self._walk, Entry(0, self._index.file_time_us))
-        self._next = next(self._walk, None)
-        for start, text, begins, ends in self._wanted(offset):
-            if begins:
-                self._go_to(start)
-            entry, query = self._entry, self._query
-            if query.until_us is not None and entry.time_us > query.until_us:
-                return
-            if entry.time_us >= query.since_us and (query.run is None or query.run == entry.run):
-                yield Line(self._unit, entry.time_us, entry.run, text, begins, ends)
+    def __enter__(self) -> "_Segment":
+        return self
 
-    def _go_to(self, offset: int) -> None:
-        while self._next is not None and self._next.offset <= offset:
-            self._entry, self._next = self._next, next(self._walk, None)
+    def __exit__(self, *_: object) -> None:
+        self.index.close()
+        os.close(self._fd)
 
-    def _next_line(self, offset: int) -> int:
+    def forward(self, offset: int, *, is_closed: bool | None = None) -> "Iterator[Chunk]":
+        """A last line without its newline is given if `is_closed` is known: as one that is over, or as one that may grow."""
+        size = os.fstat(self._fd).st_size
+        if offset > size:
+            offset = 0  # cut short: what is in it now is new
+        wanted = self._wanted
+        if wanted.since_us > self.index.last_time_us():
+            yield Chunk([], (self._sequence, self._last_line_begin(size)), 0)
+            return
+        if wanted.since_us:
+            offset = max(offset, self._line_from(self.index.at_time(wanted.since_us).offset))
         while block := os.pread(self._fd, _BLOCK_BYTES, offset):
-            if (newline := block.find(b"\n")) >= 0:
-                return offset + newline + 1
-            offset += len(block)
-        return offset
+            taken = block.rfind(b"\n") + 1
+            if taken:
+                lines = self._lines(block[:taken], offset)
+            else:
+                length, has_newline = self._line_end(offset, len(block))
+                if not has_newline and is_closed is None:
+                    return
+                taken = length + 1 if has_newline else length if is_closed else 0
+                lines = self._long_line(offset, length, offset + taken)
+            offset += taken
+            if wanted.until_us is not None and self.index.at_offset(offset).time_us > wanted.until_us:
+                yield Chunk(lines, (self._sequence, self._last_line_begin(os.fstat(self._fd).st_size)), len(block))
+                return
+            yield Chunk(lines, (self._sequence, offset), len(block))
+            if not taken:
+                return
 
-    def _wanted(self, offset: int) -> "Iterator[tuple[int, bytes, bool, bool]]":
-        """(offset, text, begins, ends) of each line or piece that the pattern finds."""
-        pattern = self._query.pattern
-        for start, block, begins, ends in self._blocks(offset):
-            if pattern is not None and self._is_for_blocks and begins and ends:
-                haystack = block if self._lowered is None else block.lower()
-                for at, end in _matches(self._lowered or pattern, haystack):
-                    yield start + at, block[at:end], True, True
+    def backward(self, end: int | None, *, is_newest: bool) -> "Iterator[Chunk]":
+        size = os.fstat(self._fd).st_size
+        end = size if end is None else min(end, size)
+        wanted, block_bytes = self._wanted, _FIRST_BLOCK_BYTES
+        if wanted.since_us > self.index.last_time_us():
+            return
+        if wanted.until_us is not None:
+            end = min(end, self._line_from(self.index.after_time(wanted.until_us)))
+        while end > 0:
+            start = max(0, end - block_bytes)
+            block = os.pread(self._fd, end - start, start)
+            if len(block) < end - start:
+                return  # cut short meanwhile
+            has_newline = block.endswith(b"\n")
+            next_offset = None if has_newline or not is_newest else self._line_begin(end)
+            first = block.find(b"\n") + 1 if start else 0
+            if start and first in (0, len(block)):
+                start = self._line_begin(end - 1)
+                lines = self._long_line(start, end - start - has_newline, end if next_offset is None else next_offset)
+            else:
+                start += first
+                lines = self._lines(block[first:], start, next_offset)
+            yield Chunk(lines[::-1], (self._sequence, start), end - start)
+            end, block_bytes = start, min(block_bytes * 2, _BLOCK_BYTES)
+            if wanted.since_us and self.index.at_offset(start).time_us < wanted.since_us:
+                return
+
+    # Lines
+
+    def _lines(self, block: bytes, base: int, open_offset: int | None = None) -> list[Line]:
+        """The wanted lines of a block of whole lines; `open_offset`: where the last one begins, if it lacks its newline and may get it."""
+        of, sequence, found = self._of, self._sequence, []
+        for start, end in self._pick(block):
+            next_offset = base + end + (end < len(block)) if base + start != open_offset else open_offset
+            found.append(Line(of.unit, of.stream, (sequence, base + start), block[start:end], end - start, next_offset))
+        return self._timed(found, base, base + len(block))
+
+    def _long_line(self, start: int, size: int, next_offset: int) -> list[Line]:
+        if not self._is_wanted(start, size):
+            return []
+        text = os.pread(self._fd, min(size, HEAD_BYTES), start)
+        line = Line(self._of.unit, self._of.stream, (self._sequence, start), text, size, next_offset)
+        return self._timed([line], start, start + size)
+
+    def _timed(self, lines: list[Line], begin: int, end: int) -> list[Line]:
+        """The lines with what the index says of them, without those of other times and runs."""
+        if not lines:
+            return lines
+        entries = self.index.over(begin, end)
+        number, last, wanted, kept = 0, len(entries) - 1, self._wanted, []
+        for line in lines:
+            while number < last and entries[number + 1].offset <= line.offset:
+                number += 1
+            entry = entries[number]
+            if entry.time_us < wanted.since_us or (wanted.until_us is not None and entry.time_us > wanted.until_us):
                 continue
-            for text in block.split(b"\n"):
-                if pattern is None or pattern.search(text):
-                    yield start, text, begins, ends
-                start += len(text) + 1
+            if wanted.runs is None or entry.run in wanted.runs:
+                line.time_us, line.run = entry.time_us, entry.run
+                line.continues = line.offset == 0 and bool(entry.flags & CONTINUES)
+                kept.append(line)
+        return kept
 
-    def _blocks(self, offset: int) -> "Iterator[tuple[int, bytes, bool, bool]]":
-        """Whole lines joined by newlines, without the last one's; or, of a line too long for that, a piece."""
-        begins, rest = True, b""
-        while block := os.pread(self._fd, _BLOCK_BYTES, offset + len(rest)):
-            rest += block
-            end = rest.rfind(b"\n")
-            if not begins and end >= 0:
-                end = rest.find(b"\n")
-            if end >= 0:
-                yield offset, rest[:end], begins, True
-                offset, rest, begins = offset + end + 1, rest[end + 1 :], True
-            elif len(rest) >= PIECE_BYTES:
-                yield offset, rest, begins, False
-                offset, rest, begins = offset + len(rest), b"", False
-        while rest:
-            text, newline, left = rest.partition(b"\n")
-            yield offset, text, begins, True
-            offset, rest, begins = offset + len(text) + len(newline), left, True
+    def _is_wanted(self, start: int, size: int) -> bool:
+        """Whether the patterns want a line that is too long to be held: it is looked at in windows."""
+        wanted = self._wanted
+        if wanted.pattern is None and wanted.exclude is None:
+            return True
+        is_found, offset = wanted.pattern is None, start
+        while offset < start + size:
+            before = int(offset > start)  # one byte more, so that "^" finds the begin of the line alone
+            window = os.pread(self._fd, min(before + HEAD_BYTES + _OVERLAP_BYTES, before + start + size - offset), offset - before)
+            if not window or (wanted.exclude is not None and wanted.exclude.search(window, before)):
+                return False
+            is_found = is_found or (wanted.pattern is not None and wanted.pattern.search(window, before) is not None)
+            offset += HEAD_BYTES
+        return is_found
+
+    # Ends and begins
+
+    def _line_from(self, offset: int) -> int:
+        """The begin of the first line that begins here or later."""
+        if offset == 0 or os.pread(self._fd, 1, offset - 1) == b"\n":
+            return offset
+        length, has_newline = self._line_end(offset, 0)
+        return offset + length + has_newline
+
+    def _line_end(self, offset: int, known: int) -> tuple[int, bool]:
+        """(bytes up to the newline, whether there is one) of the line at `offset`, of which so many bytes are known to hold none."""
+        while block := os.pread(self._fd, _BLOCK_BYTES, offset + known):
+            if (newline := block.find(b"\n")) >= 0:
+                return known + newline, True
+            known += len(block)
+        return known, False
+
+    def _line_begin(self, offset: int) -> int:
+        """The begin of the line that the byte at `offset` belongs to, or ends."""
+        while offset > 0:
+            start = max(0, offset - _BLOCK_BYTES)
+            newline = os.pread(self._fd, offset - start, start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            offset = start
+        return 0
+
+    def _last_line_begin(self, size: int) -> int:
+        """The end of the last whole line."""
+        return size if size == 0 or os.pread(self._fd, 1, size - 1) == b"\n" else self._line_begin(size)
+
+
+def _picker(wanted: Filter) -> "Callable[[bytes], list[tuple[int, int]]]":
+    """What finds (begin, end) of each wanted line in a block of whole lines."""
+    pattern, exclude = wanted.pattern, wanted.exclude
+
+    def every(block: bytes) -> list[tuple[int, int]]:
+        found, start = [], 0
+        for text in block.removesuffix(b"\n").split(b"\n"):
+            if wanted.accepts(text):
+                found.append((start, start + len(text)))
+            start += len(text) + 1
+        return found
+
+    if pattern is None or any(mark in pattern.pattern for mark in _NOT_IN_BLOCKS):
+        return every
+    lowered = _lowered(pattern)
+
+    def by_blocks(block: bytes) -> list[tuple[int, int]]:
+        found = _matches(lowered or pattern, block if lowered is None else block.lower())
+        return [(start, end) for start, end in found if exclude is None or not exclude.search(block[start:end])]
+
+    return by_blocks
 
 
 def _lowered(pattern: "Pattern[bytes]") -> "Pattern[bytes] | None":
@@ -204,11 +395,12 @@ def _lowered(pattern: "Pattern[bytes]") -> "Pattern[bytes] | None":
 def _matches(pattern: "Pattern[bytes]", block: bytes) -> "Iterator[tuple[int, int]]":
     """(begin, end) of each line of the block that the pattern finds; it cannot reach over a line's end."""
     position = 0
-    while (found := pattern.search(block, position)) is not None:
+    while position < len(block) and (found := pattern.search(block, position)) is not None:
         start = block.rfind(b"\n", 0, found.start()) + 1
         end = block.find(b"\n", found.start())
         if end < 0:
-            yield start, len(block)
+            if start < len(block):
+                yield start, len(block)
             return
         yield start, end
         position = end + 1

@@ -23,6 +23,7 @@ STORE_FILE = "specification.json"
 FORMAT = 2
 SETTLED_NS = 50_000_000  # a file changed this shortly before it was read may change again with the same stamp
 
+
 def _stamp(path: str) -> list[int] | None:
     try:
         info = os.lstat(path) if _is_link_itself(path) else os.stat(path)

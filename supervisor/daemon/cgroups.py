@@ -25,7 +25,7 @@ def escape(unit: str) -> str:
     if len(encoded) > _NAME_LENGTH_MAX:
         from hashlib import blake2b
 
-        encoded = f"{encoded[:_NAME_LENGTH_MAX - 40]}%{blake2b(unit.encode(), digest_size=16).hexdigest()}"
+        encoded = f"{encoded[: _NAME_LENGTH_MAX - 40]}%{blake2b(unit.encode(), digest_size=16).hexdigest()}"
     return encoded + _SUFFIX
 
 

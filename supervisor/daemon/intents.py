@@ -34,9 +34,7 @@ class Intents:
 
     def events(self) -> list[IntentLoaded]:
         """Everything remembered, for the engine, before it boots."""
-        return [
-            IntentLoaded(unit, Wanted(str(row[0])), str(row[1]), str(row[2]), int(row[3])) for unit, row in sorted(self._known.items())
-        ]
+        return [IntentLoaded(unit, Wanted(str(row[0])), str(row[1]), str(row[2]), int(row[3])) for unit, row in sorted(self._known.items())]
 
     def save(self, effects: list[SaveIntent]) -> None:
         """Remember these and put the file on disk. A full disk is said (`trouble`) and refuses nothing."""

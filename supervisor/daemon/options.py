@@ -1,7 +1,7 @@
 """The command line of `supd`: a table of flags, parsed by hand because argparse would delay the first spawn.
 
-    supd [--units DIR]... [--state DIR] [--runtime DIR] [--socket PATH] [--socket-group G]
-         [--target NAME] [--on-change apply|load] [--check] [--log-level L] [--version]
+supd [--units DIR]... [--state DIR] [--runtime DIR] [--socket PATH] [--socket-group G]
+     [--target NAME] [--on-change apply|load] [--check] [--log-level L] [--version]
 """
 
 from dataclasses import dataclass, field

@@ -57,9 +57,7 @@ def _history(shell: Shell, mode: "Mode", loop: asyncio.AbstractEventLoop) -> His
     return history
 
 
-async def _serve(
-    shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float
-) -> int:
+async def _serve(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 

@@ -320,7 +320,6 @@ class Spawning:
                 self._stored.discard(f"notify:{name}")
                 shell.link.send({}, [["drop", f"notify:{name}"]])
 
-
     def _tell(self, unit: str, troubles: list[str] | None, error: BaseException | None) -> None:
         for text in [*(troubles or ()), *([f"cannot clear away after {unit}: {error}"] if error else ())]:
             self._shell.on_record(fx.Record(unit, "definition", text))

@@ -3,7 +3,6 @@
 Pure functions of a specification and a record. Nothing is changed here but the start-limit window, by `take_start`.
 """
 
-
 from supervisor.engine.record import UnitState
 from supervisor.model.specification import Service, StatusSet, Unit
 from supervisor.model.states import ExitCode, JobType, Result
@@ -83,5 +82,3 @@ def window_end_us(spec: Unit, state: UnitState) -> int | None:
     """When a start is allowed again; None: never by itself."""
     interval = spec.start_limit_interval_us
     return None if interval is None else state.limit_from_us + interval + 1
-
-

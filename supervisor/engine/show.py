@@ -127,5 +127,3 @@ def job_of(core: Core, job: Job) -> Json:
         "waits_for": sorted(job.blocked_by),
         "since_s": max(core.now.wall_us - (core.now.mono_us - job.created_us), 0) / 1_000_000,
     }
-
-

@@ -157,5 +157,3 @@ def on_notified(core: Core, event: ev.Notified) -> None:
 def on_probe_reported(core: Core, event: ev.ProbeReported) -> None:
     if (state := core.states.get(event.unit)) is not None:
         probing.on_report(core, state, event)
-
-

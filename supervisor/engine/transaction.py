@@ -402,5 +402,3 @@ def plan_many(core: Core, type_: JobType, units: Iterable[str]) -> list[Planned]
         except TransactionError as error:
             core.note(unit, "transaction", str(error))
     return transaction.finish()
-
-

@@ -241,6 +241,7 @@ def test_a_task_is_tried_max_attempts_times() -> None:
 
 RECORDED: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "restart-matrix.json").read_text())["cases"]
 
+
 def _status_set(words: str) -> StatusSet:
     codes, names = [], []
     for word in words.split():

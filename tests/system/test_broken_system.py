@@ -7,7 +7,7 @@ from tests.system.supd import Supd
 
 UNITS = {
     "missing": '[service]\nexec_start = "/usr/bin/gunikorn app"\n',
-    "unprepared": "[service]\nexec_start_pre = \"/bin/sh -c 'echo no config; exit 4'\"\nexec_start = \"/bin/sleep 1000\"\n",
+    "unprepared": '[service]\nexec_start_pre = "/bin/sh -c \'echo no config; exit 4\'"\nexec_start = "/bin/sleep 1000"\n',
     "crashing": '[unit]\nstart_limit_burst = 2\n[service]\nrestart = "always"\nrestart_sec = 0\nexec_start = "/bin/sh -c \'exit 3\'"\n',
     "needy": '[unit]\ndepends_on = ["missing"]\n[service]\nexec_start = "/bin/sleep 1000"\n',
     "down": '[unit]\nenabled = false\n[service]\nexec_start = "/bin/sleep 1000"\n',

@@ -11,7 +11,7 @@ from tests.system.conftest import StartSupd
 from tests.system.supd import Supd
 
 LASTING = '[service]\nexec_start = "sleep 1000"\n'
-FAILING = "[service]\ntype = \"oneshot\"\nexec_start = \"sh -c 'exit 7'\"\n[unit]\nenabled = false\n"
+FAILING = '[service]\ntype = "oneshot"\nexec_start = "sh -c \'exit 7\'"\n[unit]\nenabled = false\n'
 NAMES = {
     "run_id", "unit", "attempt", "started_time_s", "ended_time_s", "trigger", "exec_main_code", "exec_main_status", "result",
     "cpu_usage_nsec", "memory_peak_bytes",

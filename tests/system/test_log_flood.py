@@ -48,7 +48,7 @@ def test_a_flood_is_byte_exact_though_the_manager_is_killed_in_its_midst(start_s
     assert line == LINES
     assert len(segments(str(log))) >= 8
     assert shown["log_lost_bytes"] == 0
-    assert supd.supctl("logs", "flood", "--run", "0", "-n", "1").stdout == f"{LINES - 1:098d}.\n"
+    assert supd.supctl("logs", "flood", "--run", "0", "-n", "1", "-o", "cat").stdout == f"{LINES - 1:098d}.\n"
 
 
 def test_logs_are_read_when_no_supd_runs_any_more(start_supd: StartSupd) -> None:
@@ -57,8 +57,8 @@ def test_logs_are_read_when_no_supd_runs_any_more(start_supd: StartSupd) -> None
     for unit in ("web", "db"):
         supd.wait_for_line(unit, "last words")
     supd.stop()
-    ran = supd.supctl("logs", "we*", "--since", "-1h")
+    ran = supd.supctl("logs", "we*", "--since", "-1h", "-o", "cat")
     assert ran.stdout == "last words\n"
     assert ran.stderr == f"supctl: no supd answers; these are the logs in {supd.path('.supd', 'logs')}\n"
-    assert sorted(supd.supctl("logs").stdout.splitlines()) == ["db  | last words", "web | last words"]
+    assert sorted(line.split(" ", 3)[3] for line in supd.supctl("logs").stdout.splitlines()) == ["db: last words", "web: last words"]
     assert "there is no log of cache\n" in supd.supctl("logs", "cache", expect=4).stderr

@@ -206,6 +206,8 @@ def test_supctl_of_an_operator_works_as_everywhere(supd: Supd) -> None:
     assert "db" not in listed.stdout
     assert supctl(supd, NOBODY, "restart", "web").returncode == 0
     assert supctl(supd, NOBODY, "logs", "web", "-o", "cat").stdout.startswith("hello\n")
+    chosen = supctl(supd, NOBODY, "logs", "web", "--since", "-1h", "--grep", "^hell", "--run", "0", "-o", "cat")
+    assert (chosen.stdout, chosen.stderr) == ("hello\n", "")  # he may not open the files: all of it comes through the API
     refused = supctl(supd, NOBODY, "stop", "db")
     assert refused.returncode not in (0, 69)
     assert "your roles do not reach" in refused.stderr

@@ -3,6 +3,7 @@
 posix_spawn, one pidfd per service, one epoll, readv() and write() from pipe to log file.
 usage: python3 -I -S floor_sup.py CONFIG.json | python3 -I -S floor_sup.py ctl SOCKET COMMAND...
 """
+
 import os
 import sys
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 def ctl(path: str, *words: str) -> None:
     import _socket  # half the start-up of `import socket`
+
     s = _socket.socket(_socket.AF_UNIX)
     s.connect(path)
     s.sendall(" ".join(words).encode() + b"\n")
@@ -53,12 +55,10 @@ def supervise(config: str) -> None:
                 logs.register(self.r, select.EPOLLIN)
             else:
                 w = null
-            self.actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, w, 1),
-                            (os.POSIX_SPAWN_DUP2, w, 2)]
+            self.actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, w, 1), (os.POSIX_SPAWN_DUP2, w, 2)]
 
         def spawn(self) -> None:
-            self.pid = os.posix_spawn(self.argv[0], self.argv, env, file_actions=self.actions,
-                                      setsid=True, setsigdef=default)
+            self.pid = os.posix_spawn(self.argv[0], self.argv, env, file_actions=self.actions, setsid=True, setsigdef=default)
             self.fd, self.since = os.pidfd_open(self.pid), started()
             handlers[self.fd] = self.reap
             ep.register(self.fd, select.EPOLLIN)
@@ -66,7 +66,7 @@ def supervise(config: str) -> None:
         def reap(self) -> None:
             os.waitid(os.P_PIDFD, self.fd, os.WEXITED)
             del handlers[self.fd]
-            os.close(self.fd)                   # leaves the epoll set with it
+            os.close(self.fd)  # leaves the epoll set with it
             self.spawn()
 
         def open(self) -> None:
@@ -75,13 +75,13 @@ def supervise(config: str) -> None:
 
         def drain(self) -> int:
             n = os.readv(self.r, [buf])
-            if n >= 65536 and not self.big:     # a flood: fewer, larger reads
+            if n >= 65536 and not self.big:  # a flood: fewer, larger reads
                 self.big = True
                 fcntl.fcntl(self.r, fcntl.F_SETPIPE_SZ, 1 << 20)
             if self.size + n < conf["rotate_bytes"]:
                 self.size += os.write(self.out, view[:n])
                 return n
-            cut = buf.rfind(b"\n", 0, n) + 1    # end the file at a line
+            cut = buf.rfind(b"\n", 0, n) + 1  # end the file at a line
             os.write(self.out, view[:cut])
             os.close(self.out)
             self.part += 1
@@ -98,8 +98,7 @@ def supervise(config: str) -> None:
                 os.kill(by_name[name].pid, signal.SIGTERM)
                 by_name[name].reap()
             now = started()
-            conn.sendall("".join(f"{s.name} running {s.pid} {now - s.since:.0f}s\n" for s in services
-                                 if name in ("", s.name)).encode())
+            conn.sendall("".join(f"{s.name} running {s.pid} {now - s.since:.0f}s\n" for s in services if name in ("", s.name)).encode())
 
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     services = [Service(*row) for row in conf["services"]]
@@ -111,7 +110,7 @@ def supervise(config: str) -> None:
     ep.register(server.fileno(), select.EPOLLIN)
     for s in services:
         s.spawn()
-    due = None                                  # when the logs are looked at again
+    due = None  # when the logs are looked at again
     while True:
         wait = None if due is None else max(0.0, due - started())
         for fd, _ in ep.poll(wait):
@@ -119,7 +118,7 @@ def supervise(config: str) -> None:
                 handlers[fd]()
             else:
                 most = max(drains[r]() for r, _ in logs.poll(0))
-                if lazy and most < 16384:       # a flood is not made to wait
+                if lazy and most < 16384:  # a flood is not made to wait
                     ep.modify(logs.fileno(), 0)
                     due = started() + lazy
         if due is not None and started() >= due:

@@ -32,8 +32,8 @@ class Supd(Adapter):
             # A JSON string without control characters is a TOML basic string.
             (units / f"{s}.toml").write_text(
                 "[unit]\nstart_limit_interval_sec = 0\n\n"
-                f"[service]\nexec_start = {json.dumps(shlex.join(command(i)))}\nrestart = \"always\"\nrestart_sec = 0\n"
-                f"standard_output = \"{'log' if log else 'null'}\"\n"
+                f'[service]\nexec_start = {json.dumps(shlex.join(command(i)))}\nrestart = "always"\nrestart_sec = 0\n'
+                f'standard_output = "{"log" if log else "null"}"\n'
             )
 
     def argv(self) -> list[str]:

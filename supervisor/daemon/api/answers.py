@@ -69,6 +69,28 @@ DEFINITION = js.record(
     {"unit": js.STRING, "files": js.array_of(js.record({"path": js.STRING, "text": js.STRING})), "origins": {"type": "object"}}
 )
 LOG = js.record({"unit": js.STRING, "lines": js.STRINGS, "directory": js.STRING})
+LOG_LINES = js.record(
+    {
+        "unit": js.STRING,
+        "stream": js.STRING,
+        "lines": js.array_of(
+            js.record(
+                {
+                    "place": js.STRING,
+                    "next": js.STRING,
+                    "time_us": _COUNT,
+                    "run": js.STRING,
+                    "text": js.STRING,
+                    "size_bytes": _COUNT,
+                    "ends": js.BOOLEAN,
+                    "continues": js.BOOLEAN,
+                }
+            )
+        ),
+        "next": js.STRING,
+        "is_over": js.BOOLEAN,
+    }
+)
 JOB_MADE = js.record({"unit": js.STRING, "job": _COUNT})
 JOB_QUEUED = js.record(
     {"id": _COUNT, "unit": js.STRING, "type": js.STRING, "state": {"type": "string", "enum": list(map(str, JobState))}},

@@ -7,6 +7,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from supervisor.client import logpages
+from supervisor.client.loglines import END, ERR, OUT, Filter, LocalStream
 from supervisor.daemon.api import answers, logbytes, metrics, openapi
 from supervisor.daemon.api import schema as js
 from supervisor.daemon.api.routes import Answer, Call, Handler, Route, Stream, Table, Text
@@ -75,6 +77,30 @@ async def log(call: Call) -> Answer:
     else:
         content, cursor = await asyncio.to_thread(logbytes.last, directory, lines)
     return Text(content, "application/octet-stream", (("Supd-Log-Cursor", cursor),))
+
+
+async def log_lines(call: Call) -> Answer:
+    unit, query = call.unit, call.query
+    if "after" in query and "before" in query:
+        raise Refusal("bad-request", "a page is read after a place or before one, not both")
+    stream = LocalStream(unit, call.world.log_directory(unit), query.get("stream", OUT))
+    is_forward = "after" in query
+    runs = frozenset({bytes.fromhex(query["run"])}) if _is_run(query.get("run", "")) else None
+    wanted = Filter(query.get("since_us", 0), query.get("until_us"), runs)
+    try:
+        place = logpages.read_place(query["after" if is_forward else "before"]) if is_forward or "before" in query else END
+    except ValueError as error:
+        raise Refusal("bad-request", str(error)) from None
+    count = query.get("count", logpages.PAGE_LINES_MAX)
+    lines, after, is_over = await asyncio.to_thread(logpages.page, stream, place, count, wanted, is_forward=is_forward)
+    rows = [logpages.row_of(line) for line in lines]
+    return {"unit": unit, "stream": stream.stream, "lines": rows, "next": logpages.place_text(after), "is_over": is_over}
+
+
+def _is_run(text: str) -> bool:
+    if text and (len(text) != 32 or not set(text) <= set("0123456789abcdef")):
+        raise Refusal("bad-request", f"{text[:60]!r} is not the id of a run: 32 hexadecimal digits")
+    return bool(text)
 
 
 def job_verb(verb: str) -> Handler:
@@ -218,6 +244,13 @@ _MODE: dict[str, js.Schema] = {"mode": {"type": "string", "enum": list(answers.J
 _SIGNAL: js.Schema = {"type": "integer", "minimum": 1, "maximum": 64}
 _INSTANCES: js.Schema = {"type": "integer", "minimum": 0, "maximum": 10_000}
 _LINES: js.Schema = {"type": "integer", "minimum": 0, "maximum": LINES_MAX}
+_PLACE: js.Schema = {"type": "string", "maxLength": 48}
+_LOG_QUERY: dict[str, js.Schema] = {
+    "stream": {"type": "string", "enum": [OUT, ERR]}, "after": _PLACE, "before": _PLACE,
+    "count": {"type": "integer", "minimum": 1, "maximum": logpages.PAGE_LINES_MAX},
+    "since_us": {"type": "integer", "minimum": 0}, "until_us": {"type": "integer", "minimum": 0},
+    "run": {"type": "string", "maxLength": 32},
+}  # fmt: skip
 
 ROUTES = [
     Route("GET", "/v1/units", "view", list_units,
@@ -232,6 +265,9 @@ ROUTES = [
     Route("GET", "/v1/units/{name}/definition", "view", definition, "Its files, and where each value came from.", answers.DEFINITION),
     Route("GET", "/v1/units/{name}/log", "view", log, "The last lines it wrote; raw=true: the bytes, with a cursor to go on from.",
           answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}),
+    Route("GET", "/v1/units/{name}/log/lines", "view", log_lines,
+          "A page of its lines with time and run: after a place oldest first, before one (or the end) newest first.",
+          answers.LOG_LINES, query=_LOG_QUERY),
     *[_changes(verb, job_verb(verb), f"Enqueue a {verb} job; job 0: there was nothing to do.", answers.JOB_MADE, _MODE)
       for verb in JOB_VERBS],
     _changes("isolate", isolate, "Start this unit and stop every other.", answers.JOB_MADE, reach="all"),

@@ -60,9 +60,7 @@ def _of_units(world: Supervision) -> "Iterator[Metric]":
 
     up = GaugeMetricFamily("supd_unit_up", "Whether the unit is active or reloading.", labels=["unit"])
     states = GaugeMetricFamily("supd_unit_state", "1 for the state the unit is in.", labels=["unit", "state", "sub_state"])
-    restarts = CounterMetricFamily(
-        "supd_unit_restarts", "Automatic restarts since the unit was last started by order.", labels=["unit"]
-    )
+    restarts = CounterMetricFamily("supd_unit_restarts", "Automatic restarts since the unit was last started by order.", labels=["unit"])
     memory = GaugeMetricFamily("supd_unit_memory_bytes", "Resident memory of the unit's processes.", labels=["unit"])
     cpu = GaugeMetricFamily("supd_unit_cpu_seconds", "CPU time of the processes that the unit has now.", labels=["unit"])
     lost = CounterMetricFamily("supd_unit_log_lost_bytes", "Output that could not be kept, since the manager started.", labels=["unit"])

@@ -297,5 +297,3 @@ class RunningServer:
             return await result if asyncio.iscoroutine(result) else result
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
-
-

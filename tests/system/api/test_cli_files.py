@@ -71,7 +71,7 @@ def test_verify_names_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFi
     (error,) = json.loads(capsys.readouterr().out)["errors"]
     assert (error["file"], error["line"], error["key"]) == (str(path), 3, "service.restart")
     assert main(["verify", str(path)]) == 1
-    assert 'web.toml:3: service.restart: expected one of' in capsys.readouterr().out
+    assert "web.toml:3: service.restart: expected one of" in capsys.readouterr().out
     path.write_text(GOOD)
     assert main(["verify", str(path)]) == 0
 

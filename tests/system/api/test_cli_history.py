@@ -11,9 +11,7 @@ from tests.system.api.fake_world import RunningServer
 from tests.system.api.test_cli_verbs import said
 
 
-def test_history_is_a_table_oldest_first(
-    server: RunningServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_history_is_a_table_oldest_first(server: RunningServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     out, _ = said(server, capfd, "history")
     assert out.splitlines() == [

@@ -1,10 +1,16 @@
 """supctl logs: byte-exact into pipes, harmless on terminals, and following across every way a log file changes."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 
-from supervisor.client.follow import ALL, LocalTail
+from supervisor.client import logpages
+from supervisor.client.api import Client
+from supervisor.client.discovery import Place
+from supervisor.client.errors import ApiError
+from supervisor.client.follow import ALL, LocalTail, RemoteTail
+from supervisor.client.loglines import EVERYTHING, Filter, smart_case
 from tests.system.api.fake_world import RunningServer
 from tests.system.api.supctl import Going, run
 
@@ -60,7 +66,7 @@ def test_the_last_lines_go_over_segments(server: RunningServer, log: Log, count:
     log.write(b"1\n2\n")
     log.next_segment()
     log.write(b"3\n4\n")
-    assert run(server.path, f"logs web -n {count}").out == expected
+    assert run(server.path, f"logs web -o cat -n {count}").out == expected
 
 
 def test_a_unit_that_has_written_nothing_shows_nothing(server: RunningServer) -> None:
@@ -70,10 +76,10 @@ def test_a_unit_that_has_written_nothing_shows_nothing(server: RunningServer) ->
 
 def test_a_terminal_is_protected_unless_raw_is_asked_for(server: RunningServer, log: Log) -> None:
     log.write(b"title \x1b]0;owned\x07 end\n")
-    going = Going(server.path, "logs web", on_terminal=True)
+    going = Going(server.path, "logs -o cat web", on_terminal=True)
     assert going.end() == 0
     assert going.said == b"title \\x1b]0;owned\\x07 end\r\n"
-    raw = Going(server.path, "logs --raw web", on_terminal=True)
+    raw = Going(server.path, "logs -o cat --raw web", on_terminal=True)
     assert raw.end() == 0
     assert raw.said == b"title \x1b]0;owned\x07 end\r\n"
 
@@ -81,12 +87,12 @@ def test_a_terminal_is_protected_unless_raw_is_asked_for(server: RunningServer, 
 def test_several_units_are_told_apart_by_name(server: RunningServer, log: Log) -> None:
     log.write(b"from web\n")
     Log(server, "db").write(b"from db\n")
-    assert run(server.path, "logs -u web -u db").text == "web | from web\ndb  | from db\n"
+    assert [line.split(" ", 3)[3] for line in run(server.path, "logs -u web -u db").text.splitlines()] == ["web: from web", "db: from db"]
 
 
 def test_grep_finds_the_last_that_match(server: RunningServer, log: Log) -> None:
     log.write(b"".join(b"%s %d\n" % (word, number) for number in range(5) for word in (b"good", b"bad")))
-    assert run(server.path, "logs web --grep ^bad -n 2").out == b"bad 3\nbad 4\n"
+    assert run(server.path, "logs web -o cat --grep ^bad -n 2").out == b"bad 3\nbad 4\n"
     ran = run(server.path, "logs web --grep (")
     assert ran.status == 2
     assert ran.err.startswith("supctl: --grep: '(' is not a regular expression: ")
@@ -150,7 +156,7 @@ def test_following_waits_for_a_log_that_is_not_born_yet(server: RunningServer, l
     going = Going(server.path, "logs -f web db")
     going.until(b"db")
     log.write(b"hello from web\n")
-    assert b"web | hello from web\n" in going.until(b"web\n")
+    assert b" web: hello from web\n" in going.until(b"web\n")
     going.interrupt()
     assert going.end() == 130
 
@@ -171,10 +177,6 @@ def test_the_tail_neither_loses_nor_repeats(server: RunningServer, log: Log) -> 
 
 
 def test_the_api_gives_the_same_bytes_to_whom_may_not_open_the_files(server: RunningServer, log: Log) -> None:
-    from supervisor.client.api import Client
-    from supervisor.client.discovery import Place
-    from supervisor.client.follow import RemoteTail
-
     log.write(BYTES + b"\nlast\n")
     tail = RemoteTail(Client(Place(server.path, "--socket")), "web")
     assert b"".join(tail.last(10)) == BYTES + b"\nlast\n"
@@ -200,22 +202,31 @@ def timed(server: RunningServer, log: Log) -> Log:
     return log
 
 
+ONE, TWO = "Jan 01 00:00:10 web: one\n", "Jan 01 00:00:20 web: Two\n"
 BOUNDARY = f"-- web: run {'bb' * 16} --\n"
+TWO_AS_JSON = f'{{"time_us": 20000000, "unit": "web", "stream": "stdout", "run": "{"bb" * 16}", "text": "Two"}}\n'
 SELECTIONS = {
-    "logs web": "one\nTwo\n",
-    "logs web -r": f"Two\n-- web: run {'aa' * 16} --\none\n",
-    "logs web --since @20": "Two\n",
-    "logs web --until @19.5": "one\n",
-    "logs web --run 0": "Two\n",
-    "logs web --run -1": "one\n",
-    "logs web --run bbbb": "Two\n",
-    "logs web --grep two": "Two\n",
+    "logs web": f"{ONE}{BOUNDARY}{TWO}",
+    "logs web -n 1": TWO,
+    "logs web -r": f"{TWO}-- web: run {'aa' * 16} --\n{ONE}",
+    "logs web --since @20": TWO,
+    "logs web --until @19.5": ONE,
+    "logs web --run 0": TWO,
+    "logs web --run -1": ONE,
+    "logs web --run bbbb": TWO,
+    "logs web --grep two": TWO,
     "logs web --grep O": "",
-    "logs web --since @1": f"one\n{BOUNDARY}Two\n",
     "logs web --since @1 -o cat": "one\nTwo\n",
-    "logs web --since @1 -n 1": "Two\n",
-    "logs web --run 0 -o json": f'{{"time_us": 20000000, "unit": "web", "run": "{"bb" * 16}", "text": "Two"}}\n',
+    "logs web --since @1 -n 1": TWO,
+    "logs web --run 0 -o json": TWO_AS_JSON,
+    "logs web -o short-iso --run -1": "1970-01-01T00:00:10+00:00 web: one\n",
+    "logs web --stderr": "",
 }
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
 
 
 @pytest.mark.parametrize(("line", "expected"), SELECTIONS.items(), ids=SELECTIONS.keys())
@@ -224,18 +235,88 @@ def test_lines_are_chosen(server: RunningServer, timed: Log, line: str, expected
     assert (ran.text, ran.err, ran.status) == (expected, "", 0)
 
 
-def test_times_are_shown_with_their_zone(server: RunningServer, timed: Log) -> None:
-    from datetime import datetime
+def test_times_are_shown_with_their_zone(server: RunningServer, timed: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    assert run(server.path, "logs web -o short-iso --run -1").text == "1970-01-01T05:30:10+05:30 web: one\n"
 
-    stamp, unit, text = run(server.path, "logs web -o short-iso --run -1").text.split()
-    assert (datetime.fromisoformat(stamp).timestamp(), unit, text) == (10.0, "web:", "one")
+
+CHOICES = {
+    "all of it": EVERYTHING,
+    "since a moment": Filter(since_us=20_000_000),
+    "until a moment": Filter(until_us=19_000_000),
+    "of one run": Filter(runs=frozenset({RUNS[0]})),
+    "of several runs": Filter(runs=frozenset(RUNS)),
+    "that match": Filter(pattern=smart_case("TWO|three")),
+    "without some": Filter(exclude=smart_case("o")),
+}
+
+
+@pytest.mark.parametrize("read", [logpages.forward, logpages.backward], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize("wanted", CHOICES.values(), ids=CHOICES.keys())
+def test_through_the_api_the_same_lines_are_read_as_from_the_files(
+    server: RunningServer, timed: Log, read: Callable[..., logpages.Reading], wanted: Filter
+) -> None:
+    timed.next_segment()
+    timed.write(b"three\n" * 2500)
+    for _ in range(6):
+        timed.write(b"x" * 50_000)
+    timed.write(b"\nnot over")
+    client = Client(Place(server.path, "--socket"))
+    remote, local = logpages.remote_streams(client, "web"), logpages.streams_of("web", timed.directory)
+    told = [(line.place, line.next_place, line.time_us, line.run, line.size_bytes, line.text[:100]) for line in read(remote, None, wanted)]
+    assert told == [
+        (line.place, line.next_place, line.time_us, line.run, line.size_bytes, line.text[:100]) for line in read(local, None, wanted)
+    ]
+    middle = read(local, None, wanted)
+    middle.take(2)
+    assert [line.place for line in read(remote, middle.cursor, wanted)] == [line.place for line in read(local, middle.cursor, wanted)]
+
+
+def test_following_through_the_api_misses_nothing_at_a_rotation(server: RunningServer, log: Log) -> None:
+    client = Client(Place(server.path, "--socket"))
+    reading = logpages.forward(logpages.remote_streams(client, "web"))
+    tail = RemoteTail(client, "web")
+    log.write(b"one\nhalf")
+    assert [line.text for line in reading.take(9)] == [b"one", b"half"]
+    assert b"".join(tail.last(9)) == b"one\nhalf"
+    log.write(b" and half\nlast of the old\n")
+    for number in range(3):
+        log.next_segment()
+        log.write(b"segment %d\n" % number)
+    expected = [b"half and half", b"last of the old", b"segment 0", b"segment 1", b"segment 2"]
+    assert [line.text for line in reading.take(9)] == expected
+    assert b"half" + b"".join(tail.more()) == b"\n".join(expected) + b"\n"
+
+
+def test_a_page_that_cannot_be_is_refused(server: RunningServer) -> None:
+    client = Client(Place(server.path, "--socket"))
+    for query in ({"after": "x"}, {"after": "0:0", "before": "1:1"}, {"run": "zz"}, {"count": "0"}, {"stream": "x"}):
+        with pytest.raises(ApiError) as refused:
+            client.log_lines("web", query.pop("stream", "stdout"), query)
+        assert (refused.value.status, refused.value.code) == (400, "bad-request")
+
+
+def test_following_shows_times_and_chooses_lines(server: RunningServer, log: Log) -> None:
+    log.write(b"old good\nold bad\n")
+    going = Going(server.path, "logs -f web db --grep good -o short-iso")
+    going.until(b"old good\n")
+    log.write(b"new b")
+    log.write(b"ad\nnew go")
+    log.next_segment()
+    log.write(b"od\n")
+    Log(server, "db").write(b"good too\n")
+    said = going.until(b"good too\n").decode()
+    going.interrupt()
+    assert going.end() == 130
+    assert [line.split(" ", 1)[1] for line in said.splitlines()] == ["web: old good", "db: good too"]
 
 
 REFUSED = {
     "logs web --since soon": "--since: expected a time such as",
     "logs web --run -2": "--run -2: the log of web holds 2 runs",
     "logs web --run cc": "--run cc: the log of web holds no run of that id",
-    "logs web -f --since today": "-f shows what comes",
+    "logs web -f --until today": "-f shows what comes",
+    "logs web -f -r": "-f shows what comes",
 }
 
 
@@ -253,4 +334,4 @@ def test_several_units_are_merged_by_time(server: RunningServer, timed: Log) -> 
     db.write(b"between\n")
     with open(os.path.join(db.directory, "00000001.idx"), "wb") as index:
         index.write(Entry(0, 15_000_000).pack())
-    assert run(server.path, "logs web db").text == f"web | one\ndb  | between\n{BOUNDARY}web | Two\n"
+    assert run(server.path, "logs web db").text == f"{ONE}Jan 01 00:00:15 db: between\n{BOUNDARY}{TWO}"
