@@ -4,8 +4,8 @@ The parent waits for nothing: it learns of exec by end of file on the close-on-e
 whose exec hangs costs one descriptor. (vfork, posix_spawn and Popen hold the parent until exec returns.)
 """
 
+import _signal  # type: ignore[import-not-found]  # see steps
 import os
-import signal
 from typing import Any
 
 from supervisor.keeper import forking, steps
@@ -15,7 +15,7 @@ FORK_FAILED_STATUS = 1
 
 # Caught or ignored by the keeper: held back from before fork until the child has default dispositions, so that none of
 # them is swallowed by a handler the child inherited.
-HELD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
+HELD_SIGNALS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGCHLD, _signal.SIGUSR1, _signal.SIGUSR2, _signal.SIGPIPE)
 
 
 class Spawner:
@@ -23,9 +23,9 @@ class Spawner:
 
     def __init__(self, nofile_soft: int) -> None:
         self._nofile_soft = nofile_soft
-        settable = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+        settable = _signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP}
         # Found once: to ask for all of them in every child would be a sixth of what a child costs.
-        self._changed_signals: list[int] = [number for number in settable if signal.getsignal(number) is not signal.SIG_DFL]
+        self._changed_signals: list[int] = [number for number in settable if _signal.getsignal(number) != _signal.SIG_DFL]
 
     def spawn(self, request: dict[str, Any], stored: dict[str, int]) -> tuple[int, int]:
         """Fork a child on its way to exec. Returns its pid and the non-blocking read end of its status pipe.
@@ -34,18 +34,19 @@ class Spawner:
         """
         read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+            child = steps.Child(request, stored, write_end, self._nofile_soft, self._changed_signals)
+            mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, HELD_SIGNALS)
             try:
                 cgroup = request.get("cgroup")
                 pid = forking.fork_into(steps.as_bytes(cgroup)) if cgroup and request.get("is_born_in_cgroup") else None
                 if pid is not None:
-                    request = {**request, "cgroup": None}  # it is there already
+                    child.request = {**request, "cgroup": None}  # it is there already
                 else:
                     pid = os.fork()
                 if pid == 0:
-                    steps.become(steps.Child(request, stored, write_end, self._nofile_soft, self._changed_signals))
+                    steps.become(child)
             finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         except OSError:
             os.close(read_end)
             raise
@@ -60,5 +61,5 @@ def outcome(status: bytes) -> tuple[str, int, int] | bool:
     if not mark:
         return reached == steps.EXEC_REACHED
     number, errno = record.split()
-    step, exit_status, _ = steps.STEPS[int(number)]
+    step, exit_status, _, _ = steps.STEPS[int(number)]
     return step, int(errno), exit_status

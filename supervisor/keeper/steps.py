@@ -9,13 +9,15 @@ statuses are those of systemd.exec(5), "Process exit codes". Invariants:
 - Files and pipes are opened before the limits and before privileges are dropped (systemd does so too); the working
   directory is entered after (it may be readable by the user only).
 - Nothing is imported here: modules a step needs were loaded by the keeper before the first fork.
+- What can be worked out before the fork is (`Child`): every page that a child touches first is copied for it, so that a line of Python
+  costs a child many times what it costs the keeper.
 """
 
+import _signal  # type: ignore[import-not-found]  # signal.py turns every number into an enum and back: a tenth of what a child costs
 import errno
 import fcntl
 import os
 import resource
-import signal
 import stat
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -29,10 +31,13 @@ FAILURE_MARK = b"F"
 Request = dict[str, Any]
 
 
-class Child:
-    """One child on its way to exec: the request, and the descriptors it gathers."""
+Program = tuple[bytes, list[bytes], dict[bytes, bytes]]  # path, argv, environment
 
-    __slots__ = ("changed_signals", "nofile_soft", "placed", "request", "sources", "status_fd", "stored")
+
+class Child:
+    """One child on its way to exec: the request, what follows from it, and the descriptors it gathers. Made before the fork."""
+
+    __slots__ = ("changed_signals", "nofile_soft", "placed", "program", "request", "sources", "status_fd", "stored", "unneeded", "wanted")
 
     def __init__(self, request: Request, stored: dict[str, int], status_fd: int, nofile_soft: int, changed_signals: list[int]) -> None:
         self.request = request
@@ -42,6 +47,13 @@ class Child:
         self.changed_signals = changed_signals  # those whose disposition the keeper caught, ignored or inherited as ignored
         self.sources = [0, 1, 2]
         self.placed: dict[int, int] = {}  # number to source
+        self.unneeded = _unneeded_descriptors(self)
+        given = {key for key, value in request.items() if value is not None}
+        self.wanted = [number for number, (_, _, keys, _) in enumerate(STEPS) if not keys or not given.isdisjoint(keys)]
+        try:
+            self.program: Program | None = _program(request)
+        except (TypeError, ValueError):
+            self.program = None  # what is wrong with it is told as the step it belongs to
 
 
 def as_bytes(text: str) -> bytes:
@@ -49,18 +61,24 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _keep_only_needed_descriptors(child: Child) -> None:
+def _unneeded_descriptors(child: Child) -> list[tuple[int, int]]:
+    """The ranges (first, behind the last) of what the child is to close."""
     request = child.request
     names = [spec[1] for key in ("stdin", "stdout", "stderr") if (spec := request.get(key)) and spec[0] == "stored"]
     names += request.get("passed") or ()
     names += [name for name, _ in request.get("placed") or ()]
     needed = {0, 1, 2, child.status_fd, *(child.stored[name] for name in names if name in child.stored)}
-    first = 0
+    first, ranges = 0, []
     for descriptor in sorted(needed):
         if first < descriptor:  # an empty range that starts at 0 would be taken for all there are
-            os.closerange(first, descriptor)
+            ranges.append((first, descriptor))
         first = descriptor + 1
-    os.closerange(first, HIGHEST_DESCRIPTOR)
+    return [*ranges, (first, HIGHEST_DESCRIPTOR)]
+
+
+def _keep_only_needed_descriptors(child: Child) -> None:
+    for first, behind in child.unneeded:
+        os.closerange(first, behind)
 
 
 def _own_session(child: Child) -> None:
@@ -69,16 +87,16 @@ def _own_session(child: Child) -> None:
 
 def _default_signals(child: Child) -> None:
     for number in child.changed_signals:
-        signal.signal(number, signal.SIG_DFL)
+        _signal.signal(number, _signal.SIG_DFL)
     for number in child.request.get("ignored_signals") or ():
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _signal.signal(number, _signal.SIG_IGN)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def _join_cgroup(child: Child) -> None:
-    directory = child.request.get("cgroup")
+    directory = child.request["cgroup"]
     if directory is None:
-        return
+        return  # it was born there
     descriptor = os.open(as_bytes(directory) + b"/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, b"0")
@@ -114,9 +132,7 @@ def _source(child: Child, spec: list[Any], target: int) -> int:
 
 def _open_standard(key: str, target: int) -> Callable[[Child], None]:
     def step(child: Child) -> None:
-        spec = child.request.get(key)
-        if spec is not None:
-            child.sources[target] = _source(child, spec, target)
+        child.sources[target] = _source(child, child.request[key], target)
 
     return step
 
@@ -143,38 +159,27 @@ def _set_limits(child: Child) -> None:
 
 
 def _set_nice(child: Child) -> None:
-    nice = child.request.get("nice")
-    if nice is not None:
-        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    os.setpriority(os.PRIO_PROCESS, 0, child.request["nice"])
 
 
 def _set_cpu_affinity(child: Child) -> None:
-    processors = child.request.get("cpu_affinity")
-    if processors is not None:
-        os.sched_setaffinity(0, processors)
+    os.sched_setaffinity(0, child.request["cpu_affinity"])
 
 
 def _set_io_priority(child: Child) -> None:
-    priority = child.request.get("io_priority")
-    if priority is not None:
-        syscalls.set_io_priority(priority)
+    syscalls.set_io_priority(child.request["io_priority"])
 
 
 def _set_oom_score(child: Child) -> None:
-    score = child.request.get("oom_score_adjust")
-    if score is None:
-        return
     descriptor = os.open(b"/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(descriptor, b"%d" % score)
+        os.write(descriptor, b"%d" % child.request["oom_score_adjust"])
     finally:
         os.close(descriptor)
 
 
 def _bound_capabilities(child: Child) -> None:
-    kept = child.request.get("capability_bounding_set")
-    if kept is None:
-        return
+    kept = child.request["capability_bounding_set"]
     number = 0
     while (is_in := _is_in_bounding_set(number)) is not None:
         if is_in and number not in kept:
@@ -211,18 +216,14 @@ def _set_groups(child: Child) -> None:
 
 
 def _set_user(child: Child) -> None:
-    uid = child.request.get("uid")
-    if uid is None:
-        return
+    uid = child.request["uid"]
     if child.request.get("ambient_capabilities"):
         syscalls.prctl(syscalls.PR_SET_KEEPCAPS, 1)
     os.setresuid(uid, uid, uid)
 
 
 def _raise_ambient_capabilities(child: Child) -> None:
-    wanted = child.request.get("ambient_capabilities")
-    if wanted is None:
-        return
+    wanted = child.request["ambient_capabilities"]
     effective, permitted, inheritable = syscalls.get_capabilities()
     syscalls.set_capabilities(effective, permitted, inheritable | _mask(wanted))
     syscalls.prctl(syscalls.PR_CAP_AMBIENT, syscalls.PR_CAP_AMBIENT_CLEAR_ALL)
@@ -257,42 +258,45 @@ def _place_descriptors(child: Child) -> None:
         os.dup2(source, target)
 
 
-def _exec(child: Child) -> None:
-    request = child.request
+def _program(request: Request) -> Program:
     environment: dict[bytes, bytes] = {}
     for entry in request["environment"]:
         key, _, value = as_bytes(entry).partition(b"=")
         environment[key] = value
-    for name in request.get("pid_variables") or ():
+    return as_bytes(request["path"]), [as_bytes(word) for word in request["argv"]], environment
+
+
+def _exec(child: Child) -> None:
+    path, argv, environment = child.program or _program(child.request)
+    for name in child.request.get("pid_variables") or ():
         environment[as_bytes(name)] = b"%d" % os.getpid()
-    argv = [as_bytes(word) for word in request["argv"]]
-    path = as_bytes(request["path"])
     os.write(child.status_fd, EXEC_REACHED)
     os.execve(path, argv, environment)
 
 
-STEPS: tuple[tuple[str, int, Callable[[Child], None]], ...] = (
-    ("FDS", 202, _keep_only_needed_descriptors),
-    ("SETSID", 220, _own_session),
-    ("SIGNAL_MASK", 207, _default_signals),
-    ("CGROUP", 219, _join_cgroup),
-    ("STDIN", 208, _open_standard("stdin", 0)),
-    ("STDOUT", 209, _open_standard("stdout", 1)),
-    ("STDERR", 222, _open_standard("stderr", 2)),
-    ("FDS", 202, _open_placed),
-    ("LIMITS", 205, _set_limits),
-    ("NICE", 201, _set_nice),
-    ("CPUAFFINITY", 215, _set_cpu_affinity),
-    ("IOPRIO", 211, _set_io_priority),
-    ("OOM_ADJUST", 206, _set_oom_score),
-    ("CAPABILITIES", 218, _bound_capabilities),
-    ("GROUP", 216, _set_groups),
-    ("USER", 217, _set_user),
-    ("CAPABILITIES", 218, _raise_ambient_capabilities),
-    ("NO_NEW_PRIVILEGES", 227, _refuse_new_privileges),
-    ("CHDIR", 200, _enter_directory),
-    ("FDS", 202, _place_descriptors),
-    ("EXEC", 203, _exec),
+# The name, its exit status, the keys of a request that give it something to do (none: it always has), and the step.
+STEPS: tuple[tuple[str, int, tuple[str, ...], Callable[[Child], None]], ...] = (
+    ("FDS", 202, (), _keep_only_needed_descriptors),
+    ("SETSID", 220, (), _own_session),
+    ("SIGNAL_MASK", 207, (), _default_signals),
+    ("CGROUP", 219, ("cgroup",), _join_cgroup),
+    ("STDIN", 208, ("stdin",), _open_standard("stdin", 0)),
+    ("STDOUT", 209, ("stdout",), _open_standard("stdout", 1)),
+    ("STDERR", 222, ("stderr",), _open_standard("stderr", 2)),
+    ("FDS", 202, ("placed",), _open_placed),
+    ("LIMITS", 205, (), _set_limits),
+    ("NICE", 201, ("nice",), _set_nice),
+    ("CPUAFFINITY", 215, ("cpu_affinity",), _set_cpu_affinity),
+    ("IOPRIO", 211, ("io_priority",), _set_io_priority),
+    ("OOM_ADJUST", 206, ("oom_score_adjust",), _set_oom_score),
+    ("CAPABILITIES", 218, ("capability_bounding_set",), _bound_capabilities),
+    ("GROUP", 216, ("groups", "gid"), _set_groups),
+    ("USER", 217, ("uid",), _set_user),
+    ("CAPABILITIES", 218, ("ambient_capabilities",), _raise_ambient_capabilities),
+    ("NO_NEW_PRIVILEGES", 227, ("no_new_privileges",), _refuse_new_privileges),
+    ("CHDIR", 200, (), _enter_directory),
+    ("FDS", 202, (), _place_descriptors),
+    ("EXEC", 203, (), _exec),
 )
 
 
@@ -308,8 +312,8 @@ def become(child: Child) -> NoReturn:
     """Take the steps; does not return. On failure the status pipe says which step and errno, and the exit status is the step's."""
     exit_status = 255
     try:
-        for number, (_, status, step) in enumerate(STEPS):
-            exit_status = status
+        for number in child.wanted:
+            _, exit_status, _, step = STEPS[number]
             try:
                 step(child)
             except BaseException as error:  # whatever it is, it must be told, and never reach the keeper's loop

@@ -93,12 +93,12 @@ def test_what_an_ordinary_user_may_not_do_fails_in_its_step(ordinary_keeper: Kee
 
 def test_every_step_that_can_fail_is_made_to_fail() -> None:
     shown = {row[0] for row in FAILURES + ORDINARY_FAILURES}
-    assert shown | INFALLIBLE == {step for step, _, _ in steps.STEPS}
+    assert shown | INFALLIBLE == {step for step, _, _, _ in steps.STEPS}
     assert not shown & INFALLIBLE
 
 
 def test_every_row_agrees_with_the_table_s_exit_status() -> None:
-    statuses = {step: status for step, status, _ in steps.STEPS}
+    statuses = {step: status for step, status, _, _ in steps.STEPS}
     assert all(statuses[step] == status for step, _, status, _ in FAILURES + ORDINARY_FAILURES)
 
 
