@@ -11,10 +11,10 @@ page cache behind, and after a dead machine the file is void (its runs are gone)
 never a service: that is said once, and tried again at the next rewriting.
 """
 
-import json
 import os
 from typing import Any
 
+from supervisor.keeper.messages import encode
 from supervisor.keeper.stderr import say
 
 REWRITE_AT_LEAST_BYTES = 4 * 1024 * 1024
@@ -90,7 +90,7 @@ class Journal:
 
 
 def _line(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    return encode(record) + b"\n"
 
 
 def _write(descriptor: int, data: bytes) -> None:
