@@ -78,20 +78,21 @@ class AsyncClient:
                     raise
             await asyncio.sleep(_RETRY_PAUSE_S)
 
-    async def events(self, reading: EventReading, has_heartbeat: bool = False) -> AsyncGenerator[Json | None, None]:
+    async def events(self, reading: EventReading, is_for_screen: bool = False) -> AsyncGenerator[Json | None, None]:
         """Events after `reading.last_id`, which moves with them, until the connection ends; then BrokenAnswer, after a `gap` nothing.
 
-        The first value is None, given once supd has entered us as a reader. With `has_heartbeat` another None comes at least every
-        second.
+        The first value is None, given once supd has entered us as a reader; another one may follow when supd tells where we stand.
+        `is_for_screen`: one comes after each second of silence too, and what changes without an event is told by marks
+        {"kind": "changed", "units": [...]}, which have no id.
         """
-        target = "/v1/events" + ("?heartbeat=true" if has_heartbeat else "")
+        target = "/v1/events" + ("?heartbeat=true&changes=true" if is_for_screen else "")
         async with _Exchange(self, "GET", target, headers=reading.headers()) as exchange:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await exchange.await_head()
             yield None
             async for line in exchange.lines():
                 event = reading.take(line)
-                if event is not None or line.startswith(b":"):
+                if event is not None or line.startswith(b":") or reading.has_moved_alone:
                     yield event
                 if event is not None and event.get("kind") == "gap":
                     return

@@ -230,10 +230,12 @@ class Client:
 class EventReading:
     """Lines of server-sent events to events. `last_id` is where the reader stands: the id to go on from."""
 
-    __slots__ = ("_data", "last_id")
+    __slots__ = ("_data", "_has_id", "has_moved_alone", "last_id")
 
     def __init__(self, last_id: str | None) -> None:
         self.last_id = last_id
+        self.has_moved_alone = False  # the line taken last has ended an id without an event: supd told where we stand
+        self._has_id = False
         self._data = b""
 
     def headers(self) -> str:
@@ -243,14 +245,19 @@ class EventReading:
 
     def take(self, line: bytes) -> "Json | None":
         """The event that this line completes."""
+        self.has_moved_alone = not line and self._has_id and not self._data
         if line.startswith(b"id: "):
             self.last_id = line[4:].decode("ascii", "replace")
+            self._has_id = True
         elif line.startswith(b"data: "):
             self._data += line[6:]
         elif not line and self._data:
             event: Json = parse(self._data)
             self._data = b""
+            self._has_id = False
             return event
+        elif not line:
+            self._has_id = False
         return None
 
 

@@ -73,6 +73,10 @@ class Announcer:
         else:
             self._publish(event)
 
+    def on_files(self, text: str, errors: list[Json]) -> None:
+        """What became of the unit files as a whole: an event of no unit."""
+        self.event("", "unit-files", text, {"errors": errors})
+
     def on_record(self, record: Record) -> None:
         fields = dict(record.fields)
         if record.kind == "state":

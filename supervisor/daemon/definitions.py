@@ -33,13 +33,20 @@ def units_of(result: LoadResult) -> dict[str, Unit]:
     return units
 
 
-class Definitions:
-    """What is loaded; every change of it goes through here."""
+Tell = Callable[[str, list[Json]], object]
 
-    def __init__(self, result: LoadResult, say: Callable[[str, str], object]) -> None:
+
+class Definitions:
+    """What is loaded; every change of it goes through here.
+
+    `say` takes a level and a line for supd's own stderr, `tell` what became of the files as a whole and the errors in them, for events.
+    """
+
+    def __init__(self, result: LoadResult, say: Callable[[str, str], object], tell: Tell = lambda text, errors: None) -> None:
         self.mode = result.mode
         self._result = result
         self._say = say
+        self._tell = tell
         self._rejected: list[Json] = []  # the errors of a set that was not taken
         self.rejected_files: tuple[str, ...] = ()  # what that set was made of
         self._before: LoadResult | None = None  # the set that was in force before this one
@@ -69,6 +76,10 @@ class Definitions:
             self._say("error", problem.text())
         for problem in self._result.warnings:
             self._say("warning", problem.text())
+
+    def tell_of_files(self, text: str) -> None:
+        """Something about the files as a whole that a person should know, which is no error in one of them."""
+        self._tell(text, self.errors())
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -144,12 +155,14 @@ class Definitions:
             if errors != self._rejected:
                 for problem in result.errors:
                     self._say("error", problem.text())
-                counted = _counted(len(errors))
-                self._say("error", f"nothing has changed ({counted} in the unit files): the last good definitions stay in force")
+                text = f"nothing has changed ({_counted(len(errors))} in the unit files): the last good definitions stay in force"
+                self._say("error", text)
+                self._tell(text, errors)
             self._rejected, self.rejected_files = errors, tuple(result.files)
             return None
         if self._rejected:
             self._say("info", "the errors in the unit files are mended")
+            self._tell("the errors in the unit files are mended", [])
         self._rejected, self.rejected_files = [], ()
         if self.rolled_back.substitute(result):
             await to_thread(self.rolled_back.save)

@@ -86,7 +86,7 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     found = recovery.read(mode.state_directory, boot_id()) if is_first else None
     if found is not None:
         link.table["remembered"] = found["remembered"]
-    definitions = Definitions(_load(mode, is_first), announcer.say)
+    definitions = Definitions(_load(mode, is_first), announcer.say, announcer.on_files)
     shell = _assemble(mode, link, definitions, announcer)
     if is_first:
         # The records first, then the file: from here on this keeper's death is survived too.

@@ -101,8 +101,10 @@ class Reloader:
         """Leave units in the set whose file's absence is not believed (yet), and see that it is looked at again. Whether there are none."""
         loaded, said = self._definitions.loaded, self._vanished.text
         verdict = await asyncio.to_thread(self._vanished.judge, loaded, result, time.monotonic())
-        if verdict.text and verdict.text != said:
-            self._say("warning", verdict.text)
+        if verdict.text != said:
+            if verdict.text:
+                self._say("warning", verdict.text)
+            self._definitions.tell_of_files(verdict.text or "every unit file is there again, or its unit is gone")
         kept = [name for name in verdict.kept if name not in chosen]
         for name in kept:
             result.units[name] = loaded.units[name]

@@ -76,6 +76,7 @@ class Shell:
         self.workers = Workers(registrations)
         self.on_record: Callable[[fx.Record], object] = lambda record: None
         self.on_job: Callable[[fx.FinishJob], object] = lambda job: None
+        self.on_settled: Callable[[], object] = lambda: None  # a slice of what was queued is handled and carried out
         self.on_leave: Callable[[int], object] = lambda status: None
         self.on_hangup: Callable[[], object] = lambda: None
         self.on_reexec_failed: Callable[[str], object] = lambda text: None
@@ -157,6 +158,7 @@ class Shell:
                     break
         finally:
             self._is_busy = False
+        self.on_settled()
         if self._has_work and not self._is_continuing:
             self._is_continuing = True
             self.reactor.call_later_us(0, self._continue)

@@ -16,6 +16,7 @@ from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.api.stream import EventRing
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
+from supervisor.daemon.glances import Glances
 from supervisor.daemon.history import History, HistoryError
 from supervisor.daemon.proctable import Process, usage_of
 from supervisor.daemon.reload import Reloader
@@ -63,6 +64,7 @@ class World:
         self.ring = EventRing(os.urandom(4).hex(), lambda: [self.brief(name) for name in self.names([], [])])
         announcer.attach(lambda event: shell.run_records.note_event(self.ring.publish(event)))
         shell.on_job = self._on_job
+        shell.on_settled = Glances(shell.engine, self.ring).tell
         self._history: History | None = None
 
     def attach_history(self, history: History) -> None:
@@ -85,8 +87,7 @@ class World:
         return known
 
     def present(self, names: list[str]) -> list[str]:
-        core = self._shell.engine.core
-        return [name for name in dict.fromkeys(names) if name in core.specs or (name in core.states and name in core.vanished)]
+        return [name for name in dict.fromkeys(names) if self._shell.engine.knows(name)]
 
     def _matching(self, pattern: str, known: list[str]) -> list[str]:
         core = self._shell.engine.core
@@ -319,8 +320,8 @@ class World:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
-        return self.ring.since(last_id)
+    def events_since(self, last_id: str | None, has_marks: bool = False) -> AsyncIterator[Json]:
+        return self.ring.since(last_id, has_marks)
 
     def recent_events(self, count: int) -> list[Json]:
         return self.ring.recent(count)

@@ -34,6 +34,7 @@ class Core:
         self.now = Instant(0, 0)
         self.out: list[Effect] = []
         self.changed: set[str] = set()
+        self.waiting_changed: set[str] = set()  # whose jobs wait for others than before; derived, so no change of a record
         self.former: dict[str, Unit] = {}  # the definition a unit runs by, or ran by well, where another is in force now
         self.trials: dict[str, str] = {}  # units restarted for a new definition: "begun" or "failed" (reloading.py)
         self.former_changed: set[str] = set()

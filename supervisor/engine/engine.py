@@ -45,6 +45,7 @@ class Engine:
         self._strict = strict
         self._deadlines = Deadlines()
         self._uncommitted: set[str] = set()
+        self._stirred: set[str] = set()
         self._committed: dict[str, str] = {}
         self._deferred: dict[str, Unit] = {}  # new definitions of another kind, for when the unit is down
         self._old_definitions: set[str] = set()
@@ -86,6 +87,7 @@ class Engine:
         for name in core.changed:
             self._deadlines.update(core, name)
         self._uncommitted |= core.changed
+        self._stirred |= core.changed
         core.changed = set()
         if self._strict and core.impossible_count:
             raise AssertionError(f"impossible event: {event}")
@@ -125,6 +127,13 @@ class Engine:
             self._take(out, key, text)
         self._take(out, GLOBAL_KEY, self._dump_global())
         return out
+
+    def take_stirred(self) -> set[str]:
+        """All units whose brief object may be another than when this was last asked, but for what new definitions alone changed."""
+        stirred = self._stirred | self.core.waiting_changed
+        self._stirred = set()
+        self.core.waiting_changed = set()
+        return stirred
 
     def _take(self, out: dict[str, str], key: str, text: str) -> None:
         if self._committed.get(key, "") != text:
@@ -342,6 +351,10 @@ class Engine:
     def brief(self, name: str) -> dict[str, Any]:
         """The properties that lists show."""
         return show.brief(self.core, name)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is such a unit, be it only because it is up and its file is gone."""
+        return name in self.core.specs or (name in self.core.states and name in self.core.vanished)
 
     def why(self, name: str, now: ev.Instant) -> dict[str, Any]:
         """The chain of recorded decisions of one unit, and what comes next."""

@@ -123,6 +123,7 @@ class Jobs:
         """Work out anew who waits for whom between this unit's job and its neighbours'."""
         core, name, mine = self._core, state.name, state.job
         if mine is not None:
+            core.waiting_changed.add(name)
             mine.blocked_by.clear()
         for kind, is_mine_after in (("after", True), ("before", False)):
             for other_name in core.graph.of(name, kind):
@@ -138,8 +139,10 @@ class Jobs:
                 if waits and mine is not None:
                     mine.blocked_by.add(other_name)
                 if they_wait:
+                    core.waiting_changed.add(other_name)
                     theirs.blocked_by.add(name)
                 elif name in theirs.blocked_by:
+                    core.waiting_changed.add(other_name)
                     theirs.blocked_by.discard(name)
                     if not theirs.blocked_by and theirs.state == JobState.WAITING:
                         self._ready.append(other_name)

@@ -11,6 +11,7 @@ from supervisor.model import events as ev
 from supervisor.model.states import JobMode, JobType, Wanted
 from tests.sim import generate
 from tests.sim.play import RandomWorld
+from tests.sim.told import Told
 from tests.spec.build import MINUTE, MS, SECOND
 
 STEPS_US = (0, 0, 1 * MS, 100 * MS, SECOND, 3 * SECOND, 12 * SECOND)
@@ -30,6 +31,7 @@ EVERYTHING = (
     "intent",
 )
 EVENTS_SHOWN = 40
+TOLD_EVERY = 5  # worlds of each mix: to compare every look around every event takes time
 AT_REST = ("dead", "failed", "running", "active", "start")
 TEDIOUS = (do.Record, do.StartProbe, ev.ProbeReported)  # not shown when a world fails
 
@@ -82,6 +84,8 @@ def play(seed: int) -> RandomWorld:
     random = Random(seed)
     mix = MIXES[seed % len(MIXES)]
     world = RandomWorld(random, generate.units(random), badness=mix.badness, crash_chance=mix.crash_chance, is_late=mix.is_late)
+    if seed // len(MIXES) % TOLD_EVERY == 0:
+        world.observers.append(Told(world))
     try:
         _traffic(world, mix)
         _end(world, mix)

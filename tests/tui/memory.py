@@ -68,7 +68,7 @@ class MemoryTransport:
         position = last_id or (str(latest[0]["id"]) if latest else "")
         queue: asyncio.Queue[Json | None] = asyncio.Queue()
         self._streams.add(queue)
-        reader = self.world.ring.since(last_id)
+        reader = self.world.ring.since(last_id, has_marks=True)
         forwarding = asyncio.create_task(_forward(reader, queue))
         try:
             yield {"kind": ALIVE, "id": position}

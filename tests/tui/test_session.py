@@ -135,6 +135,20 @@ def test_many_dirty_units_are_fetched_as_all() -> None:
     play(story)
 
 
+def test_what_changes_without_an_event_is_fetched_too() -> None:
+    async def story(scene: Scene) -> None:
+        await scene.until_live()
+        heard: list[Json] = []
+        scene.session.listen(heard.append)
+        scene.world.units["db"]["main_pid"] = 77
+        scene.world.ring.mark({"kind": "changed", "unit": "", "units": ["db"]})
+        await until(lambda: (unit := scene.store.get("db")) is not None and unit.brief["main_pid"] == 77)
+        assert scene.fetches() == [None, ("db",)]
+        assert heard == [], "a mark is no event"
+
+    play(story)
+
+
 def test_units_that_come_and_go_are_shown_and_forgotten() -> None:
     async def story(scene: Scene) -> None:
         await scene.until_live()
@@ -388,7 +402,7 @@ def test_a_supd_that_refuses_us_is_asked_again_and_says_why() -> None:
         scene.transport.hello = refuse  # type: ignore[method-assign]  # what a role that was taken away does
         await until(lambda: scene.session.link.phase == LOST)
         assert scene.session.link.reason == "uid 1000 may not talk to this supd; it belongs to uid 0"
-        scene.transport.hello = allowed  # type: ignore[method-assign]
+        scene.transport.hello = allowed  # type: ignore[method-assign]  # as it was
         await scene.pass_time(0.3)
         await scene.until_live()
 
@@ -407,7 +421,7 @@ def test_an_answer_that_cannot_be_understood_ends_nothing() -> None:
         await until(lambda: scene.session.troubles)
         assert scene.session.troubles == ["KeyError('id')"]
         scene.session.troubles.clear()
-        scene.transport.units = allowed  # type: ignore[method-assign]
+        scene.transport.units = allowed  # type: ignore[method-assign]  # as it was
         scene.say("db", sub_state="running")
         await scene.pass_time(0.1)
         assert scene.sub("db") == "running"

@@ -224,11 +224,7 @@ def test_an_early_mark_tells_where_to_go_on(play: Play) -> None:
     async def story(stage: Stage) -> None:
         await stage.publish("zero")
         async with aclosing(stage.transport.events(None)) as stream:
-            last_id = ""
-            while not last_id:
-                last_id = (await anext(stream))["id"]
-                if isinstance(stage.transport, MemoryTransport):
-                    stage.transport.beat()
+            last_id = (await anext(stream))["id"] or (await anext(stream))["id"]  # with the first mark or right behind it
         assert last_id == "e1-1"
 
     play(story)

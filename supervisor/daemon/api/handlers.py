@@ -203,7 +203,8 @@ async def events(call: Call) -> Answer:
     latest = call.world.recent_events(1) if last_id is None else []
     # A new reader learns where it stands at once: should it lose the connection before its first event, it can go on from there.
     begins_after = str(latest[0].get("id", "")) if latest else ""
-    return Stream(call.world.events_since(last_id), begins_after, HEARTBEAT_S if call.query.get("heartbeat") else None)
+    stream = call.world.events_since(last_id, call.query.get("changes", False))
+    return Stream(stream, begins_after, HEARTBEAT_S if call.query.get("heartbeat") else None)
 
 
 async def recent_events(call: Call) -> Answer:
@@ -294,8 +295,9 @@ ROUTES = [
           answers.EMPTY, changes=True, waits=True),
     Route("GET", "/v1/status", "view", status, "supd itself.", answers.STATUS),
     Route("GET", "/v1/version", "view", version, "Version and process ids.", answers.VERSION),
-    Route("GET", "/v1/events", "view", events, "Events as they happen (server-sent events); Last-Event-ID goes on from there.",
-          "text/event-stream", query={"last_id": js.STRING, "heartbeat": js.BOOLEAN}, waits=True),
+    Route("GET", "/v1/events", "view", events,
+          "Events as they happen (server-sent events); Last-Event-ID goes on from there. changes=true: marks of what changed without one.",
+          "text/event-stream", query={"last_id": js.STRING, "heartbeat": js.BOOLEAN, "changes": js.BOOLEAN}, waits=True),
     Route("GET", "/v1/events/recent", "view", recent_events, "The last events.", js.array_of(answers.EVENT),
           query={"count": {"type": "integer", "minimum": 0, "maximum": EVENTS_MAX}}),
     Route("GET", "/v1/history", "view", history, "The newest runs of one unit or of all, oldest first.", js.array_of(answers.RUN),

@@ -164,8 +164,8 @@ class Limited:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
-        return _SeenEvents(self._world.events_since(last_id), self)
+    def events_since(self, last_id: str | None, has_marks: bool = False) -> AsyncIterator[Json]:
+        return _SeenEvents(self._world.events_since(last_id, has_marks), self)
 
     def recent_events(self, count: int) -> list[Json]:
         seen = [event for event in map(self.seen, self._world.recent_events(_EVENTS_MAX)) if event is not None]
@@ -196,6 +196,9 @@ class Limited:
             if "snapshot" in event:
                 return {**event, "snapshot": [self._with_seen_job(brief) for brief in event["snapshot"] if self._sees(brief["id"])]}
             return event
+        if event.get("kind") == "changed":
+            units = [unit for unit in event["units"] if self._sees(unit)]
+            return {**event, "units": units} if units else None
         return event if event.get("unit") and self._sees(event["unit"]) else None
 
 

@@ -118,11 +118,12 @@ class Supervision(Protocol):
     def last_lines(self, unit: str, count: int) -> list[str]:
         """The last lines the unit wrote, decoded with replacement, escapes neutralised."""
 
-    def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
+    def events_since(self, last_id: str | None, has_marks: bool = False) -> AsyncIterator[Json]:
         """Events as {"id": "<epoch>-<seq>", "time_s", "unit", "kind", "text", ...}; `stream.EventRing` is made for this.
 
         With a known `last_id` from just after it; with an unknown one a first {"kind": "reset", "snapshot": [brief, ...]}; with
-        None only new ones. A reader too slow gets {"kind": "gap"} and the end.
+        None only new ones. A reader too slow gets {"kind": "gap"} and the end. With `has_marks` there come {"kind": "changed", "units":
+        [name ...]} too, without an id: units whose brief object is another now, be it with an event or without.
         """
 
     def recent_events(self, count: int) -> list[Json]:

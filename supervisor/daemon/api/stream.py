@@ -47,9 +47,19 @@ class EventRing:
         """The last `count` events, oldest first."""
         return list(self._ring)[-count:] if count > 0 else []
 
-    def since(self, last_id: str | None) -> "Reader":
+    def mark(self, mark: Json) -> None:
+        """Hand something that is no event, and is not kept, to the readers that want such marks."""
+        for reader in tuple(self._readers):
+            if reader.has_marks:
+                reader.offer(mark)
+
+    @property
+    def has_mark_readers(self) -> bool:
+        return any(reader.has_marks for reader in self._readers)
+
+    def since(self, last_id: str | None, has_marks: bool = False) -> "Reader":
         """A reader of the events after `last_id` (see the head of the module), entered before this returns, so none is lost between."""
-        reader = Reader(self._after(last_id), self._queue_events, self._readers.discard)
+        reader = Reader(self._after(last_id), self._queue_events, self._readers.discard, has_marks)
         self._readers.add(reader)
         return reader
 
@@ -66,7 +76,8 @@ class EventRing:
 class Reader:
     """An async iterator over one queue; once the queue overflowed it holds what came before, then `gap`, then ends. `aclose` leaves."""
 
-    def __init__(self, earlier: list[Json], limit_events: int, leave: Callable[["Reader"], None]) -> None:
+    def __init__(self, earlier: list[Json], limit_events: int, leave: Callable[["Reader"], None], has_marks: bool) -> None:
+        self.has_marks = has_marks
         self._events: deque[Json] = deque(earlier)
         self._limit_events = len(earlier) + limit_events
         self._leave = leave

@@ -32,8 +32,9 @@ class HttpTransport:
     async def hello(self) -> Json:
         said: Json = await self._get("/v1/status")
         directory = str(said.get("log_directory", ""))
+        nearest = directory if os.path.isdir(directory) else os.path.dirname(directory)  # made with the first line that is logged
         is_believed = self.is_local and os.path.isabs(directory)
-        self._log_root = directory if is_believed and os.access(directory, os.R_OK | os.X_OK) else ""
+        self._log_root = directory if is_believed and os.access(nearest, os.R_OK | os.X_OK) else ""
         return said
 
     @property
@@ -52,7 +53,7 @@ class HttpTransport:
 
     async def events(self, last_id: str | None) -> AsyncGenerator[Json, None]:
         reading = EventReading(last_id)
-        stream = self._client.events(reading, has_heartbeat=True)
+        stream = self._client.events(reading, is_for_screen=True)
         async with contextlib.aclosing(stream):
             with _troubles():
                 async for event in stream:

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 Json = dict[str, Any]
 Relations = dict[str, list[str]]  # {"requires": [unit ...], "required_by": [...], "after": ...}; only non-empty ones
 
-ALIVE = "alive"  # the kind of a mark in the stream of events that is no event: see Transport.events
+# Kinds of marks in the stream of events that are no events: see Transport.events.
+ALIVE = "alive"
+CHANGED = "changed"
 VERBS = ("start", "stop", "restart", "reload", "kill", "reset-failed", "enable", "disable", "mask", "unmask")
 
 
@@ -54,8 +56,9 @@ class Transport(Protocol):
 
         Between them come marks {"kind": "alive", "id": id to go on from, "" while there is none}: the first value always is one, given
         once supd has entered us, so that what is asked after it cannot miss an event; later ones tell at least every second that it
-        is there. {"kind": "reset"}: events after `last_id` are no longer known. {"kind": "gap"}: some were lost because we were slow;
-        the stream ends after it. Whoever does not read it to its end must `aclose` it.
+        is there; and {"kind": "changed", "units": [name ...]}: these look different now, with an event or without.
+        {"kind": "reset"}: events after `last_id` are no longer known. {"kind": "gap"}: some were lost because we were slow; the stream
+        ends after it. Whoever does not read it to its end must `aclose` it.
         """
 
     async def show(self, unit: str) -> Json: ...

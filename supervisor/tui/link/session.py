@@ -18,8 +18,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 
+from supervisor.client.api import UNKNOWN_ID
 from supervisor.tui.clock import Clock
-from supervisor.tui.link.protocol import ALIVE, Json, LinkLost, Refused, Relations, Transport
+from supervisor.tui.link.protocol import ALIVE, CHANGED, Json, LinkLost, Refused, Relations, Transport
 from supervisor.tui.model.figures import Figures
 from supervisor.tui.model.linkstate import LIVE, LOST, STALE, LinkState, Outage
 from supervisor.tui.model.units import UnitStore
@@ -165,6 +166,8 @@ class Session:
 
     async def _read(self) -> None:
         """One connection, from entering the stream to its end."""
+        if self._last_id is None and self._lost_s is not None:
+            self._last_id = UNKNOWN_ID
         async with aclosing(self._transport.events(self._last_id)) as stream:
             async for event in stream:
                 self._heard_s = self._clock.monotonic_s()
@@ -200,6 +203,10 @@ class Session:
         self._agenda.set()
 
     def _take(self, event: Json) -> None:
+        if event["kind"] == CHANGED:
+            self._dirty.update(map(str, event["units"]))
+            self._agenda.set()
+            return
         kind, unit, event_id = str(event["kind"]), event.get("unit"), event.get("id")
         if kind == "reset":
             self.gaps += 1

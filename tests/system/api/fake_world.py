@@ -224,8 +224,8 @@ class FakeWorld:
     def last_lines(self, unit: str, count: int) -> list[str]:
         return self.lines.get(unit, [])[-count:]
 
-    def events_since(self, last_id: str | None) -> AsyncIterator[Json]:
-        return self.ring.since(last_id)
+    def events_since(self, last_id: str | None, has_marks: bool = False) -> AsyncIterator[Json]:
+        return self.ring.since(last_id, has_marks)
 
     def recent_events(self, count: int) -> list[Json]:
         return self.ring.recent(count)

@@ -185,10 +185,10 @@ def test_closing_the_server_leaves_the_sockets_file(short_directory: str) -> Non
 class Events:
     """A reader of the stream, by hand."""
 
-    def __init__(self, path: str, last_id: str | None = None) -> None:
+    def __init__(self, path: str, last_id: str | None = None, query: str = "") -> None:
         self.end = raw.connect(path)
         header = "" if last_id is None else f"Last-Event-ID: {last_id}\r\n"
-        self.end.sendall(f"GET /v1/events HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode())
+        self.end.sendall(f"GET /v1/events{query} HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode())
         self.file = self.end.makefile("rb")
         while self.file.readline() not in (b"\r\n", b""):
             pass
@@ -242,6 +242,18 @@ def test_an_id_that_left_the_ring_is_gone(server: RunningServer) -> None:
     events = Events(server.path, "e1-3")
     assert events.next()["kind"] == "reset"
     events.close()
+
+
+def test_marks_are_for_those_who_ask_for_them_and_are_not_kept(server: RunningServer) -> None:
+    plain, marked = Events(server.path), Events(server.path, query="?changes=true")
+    server.call(lambda: server.world.ring.mark({"kind": "changed", "unit": "", "units": ["db"]}))
+    publish(server, "one")
+    mark, after = marked.next(), marked.next()
+    assert (mark, after["id"]) == ({"kind": "changed", "unit": "", "units": ["db"]}, "e1-1")
+    assert plain.next()["text"] == "one"
+    assert raw.ask(server.path, "GET", "/v1/events/recent")[1] == [after]
+    plain.close()
+    marked.close()
 
 
 def test_a_slow_reader_gets_a_gap_and_the_end(server: RunningServer) -> None:

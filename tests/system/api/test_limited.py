@@ -180,6 +180,16 @@ def test_events_of_others_and_of_supd_itself_are_left_out_and_the_ids_stay() -> 
     ran(story)
 
 
+def test_marks_name_only_the_units_the_roles_reach() -> None:
+    async def story(world: FakeWorld, limited: Limited) -> list[Any]:
+        events = limited.events_since(None, has_marks=True)
+        world.ring.mark({"kind": "changed", "unit": "", "units": ["db"]})
+        world.ring.mark({"kind": "changed", "unit": "", "units": ["db", "flop", "web"]})
+        return list((await anext(events))["units"])
+
+    assert ran(story) == ["flop", "web"]
+
+
 def test_closing_the_events_frees_the_reader() -> None:
     async def story(world: FakeWorld, limited: Limited) -> None:
         events: Any = limited.events_since(None)
