@@ -39,6 +39,14 @@ def targets(dependencies: Dependencies) -> dict[str, tuple[str, ...]]:
     }
 
 
+def log_targets(unit: Unit) -> dict[str, str]:
+    """The keys that send output to another unit's log, with its name."""
+    if unit.execution is None:
+        return {}
+    said = {"standard_output": unit.execution.standard_output, "standard_error": unit.execution.standard_error}
+    return {key: text.removeprefix("unit:") for key, text in said.items() if text.startswith("unit:")}
+
+
 def check(units: dict[str, Unit], masked_by_hand: frozenset[str], where: Where) -> tuple[list[Problem], list[Problem]]:
     """(errors, warnings) of the set. `masked_by_hand`: masked with `supctl mask`, which must not make a set invalid."""
     errors: list[Problem] = []
@@ -54,6 +62,9 @@ def check(units: dict[str, Unit], masked_by_hand: frozenset[str], where: Where) 
 def _references(
     unit: Unit, units: dict[str, Unit], masked_by_hand: frozenset[str], where: Where, errors: list[Problem], warnings: list[Problem]
 ) -> None:
+    for key, name in log_targets(unit).items():
+        if name not in units:
+            errors.append(_problem(unit.id, key, name, where, f'there is no unit "{name}"', did_you_mean(name, sorted(units))))
     for kind, named in targets(unit.dependencies).items():
         for name in named:
             other = units.get(name)

@@ -63,6 +63,12 @@ DIFFERENCES = (
         '"journal"',
         "There is no journal here; each unit's output goes to its own files, byte for byte.",
     ),
+    Difference(
+        "service.standard_error",
+        '"log" is a stream of its own, told apart by `supctl logs --stderr`',
+        "the same as standard_output shares its descriptor",
+        'Who writes "log" where "inherit" is the default wants the two apart.',
+    ),
     Difference("service.restart_steps", "an error without restart_max_delay_sec", "ignored with a warning", "No key is silently ignored."),
     Difference("service.runtime_max_sec", "an error for a oneshot", "ignored with a warning", "No key is silently ignored."),
     Difference(

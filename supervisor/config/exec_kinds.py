@@ -9,7 +9,7 @@ from typing import Any
 
 from supervisor.config.command_line import CommandLineError, split_commands
 from supervisor.config.environment_file import is_name
-from supervisor.config.kinds import Context, Kind, absolute_path, each, expected, items, string
+from supervisor.config.kinds import Context, Kind, absolute_path, each, expected, items, read_unit_name, string
 from supervisor.config.problems import Mistake, did_you_mean, shown
 from supervisor.model import quantities
 from supervisor.model.conditions import PATH_KINDS
@@ -319,14 +319,16 @@ def read_input(value: object, context: Context, key: str) -> str:
 
 
 def read_output(value: object, context: Context, key: str) -> str:
-    words = ["log", "null", "inherit", "file:PATH", "append:PATH", "truncate:PATH"]
+    words = ["log", "null", "inherit", "file:PATH", "append:PATH", "truncate:PATH", "unit:NAME"]
     text = string(value, f"one of {', '.join(words)}")
     if text in ("log", "null", "inherit"):
         return text
     kind, colon, path = text.partition(":")
     if colon and kind in ("file", "append", "truncate"):
         return f"{kind}:{absolute_path(path, context)}"
-    if kind in ("unit", "tty", "socket", "fd"):
+    if colon and kind == "unit":
+        return f"unit:{read_unit_name(path, context)}"
+    if kind in ("tty", "socket", "fd"):
         raise Mistake(f"{shown(text)} is not supported yet")
     journal = 'supd\'s word for it is "log"' if kind.removesuffix("+console") in ("journal", "syslog", "kmsg") else ""
     raise expected(f"one of {', '.join(words)}", value, journal or did_you_mean(text, words[:3]))
@@ -352,4 +354,4 @@ CAPABILITY_SET = Kind("list of capabilities", read_capabilities, _STRINGS)
 DIRECTORIES = Kind("list of relative paths", read_directories, _STRINGS)
 CREDENTIALS = Kind("table of paths", read_credentials, {"anyOf": [_PAIRS, _STRINGS]})
 INPUT = Kind("null or file:PATH", read_input, {"type": "string"})
-OUTPUT = Kind("log, null, inherit, file:PATH, append:PATH or truncate:PATH", read_output, {"type": "string"})
+OUTPUT = Kind("log, null, inherit, file:PATH, append:PATH, truncate:PATH or unit:NAME", read_output, {"type": "string"})

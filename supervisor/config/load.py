@@ -157,7 +157,7 @@ class _Loader:
             decoded = self.decoded.get(name)
             if decoded is None or decoded.unit is None:
                 continue
-            for named in consistency.targets(decoded.unit.dependencies).values():
+            for named in (*consistency.targets(decoded.unit.dependencies).values(), tuple(consistency.log_targets(decoded.unit).values())):
                 for other in named:
                     is_new = other not in self.decoded and other not in self.unusable
                     if not is_new or self.templates.get(names.template_of(other)) is None:
@@ -196,6 +196,16 @@ class _Loader:
                 changed[kind] = own
         return replace(dependencies, **changed) if changed else dependencies
 
+    def with_own_names(self, unit: Unit) -> Unit:
+        """`unit` with the own name of every unit that it names by an alias."""
+        unit = replace(unit, dependencies=self.resolved(unit.dependencies))
+        own = {key: f"unit:{self.aliases[name]}" for key, name in consistency.log_targets(unit).items() if name in self.aliases}
+        execution = unit.execution
+        if not own or execution is None:
+            return unit
+        out, err = own.get("standard_output", execution.standard_output), own.get("standard_error", execution.standard_error)
+        return replace(unit, execution=replace(execution, standard_output=out, standard_error=err))
+
     def enabled_unit(self, unit: Unit, followers: frozenset[str]) -> Unit:
         """`unit` with what decides whether it starts at boot: the overrides, its own key, then the default rule of DESIGN "Unit files".
 
@@ -225,7 +235,7 @@ class _Loader:
         units: dict[str, Unit] = {}
         for name, decoded in self.decoded.items():
             if decoded.unit is not None:
-                units[name] = replace(decoded.unit, dependencies=self.resolved(decoded.unit.dependencies))
+                units[name] = self.with_own_names(decoded.unit)
         followers = frozenset(other for unit in units.values() for other in (*unit.dependencies.on_failure, *unit.dependencies.on_success))
         units = {name: self.enabled_unit(unit, followers) for name, unit in units.items()}
         units.update(self.unusable)
@@ -252,6 +262,9 @@ class _Loader:
     def place(self, unit: str, kind: str, name: str) -> tuple[str, int, str]:
         """Where a unit says something about `name`: file, line and key, `depends_on` where that is what says it."""
         source = self.units_sources[unit]
+        for table in ("service", "task"):
+            if kind.startswith("standard_") and kind in source.table.get(table, {}):
+                return *source.place((table, kind)), f"{table}.{kind}"
         for key in (kind, "depends_on"):
             written = source.table.get("unit", {}).get(key, [])
             written = [written] if isinstance(written, str) else written

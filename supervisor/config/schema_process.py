@@ -82,8 +82,12 @@ class _ExecutionTable(Table):
         None, "OOMScoreAdjust", "How soon it is killed when memory is short.", "oom_score_adjust"
     )
     standard_input: Annotated[str, INPUT] = key("null", "StandardInput", "What descriptor 0 is.", "standard_input")
-    standard_output: Annotated[str, OUTPUT] = key("log", "StandardOutput", "What descriptor 1 is.", "standard_output")
-    standard_error: Annotated[str, OUTPUT] = key("inherit", "StandardError", "What descriptor 2 is.", "standard_error")
+    standard_output: Annotated[str, OUTPUT] = key(
+        "log", "StandardOutput", "What descriptor 1 is; unit:NAME is that unit's log.", "standard_output"
+    )
+    standard_error: Annotated[str, OUTPUT] = key(
+        "inherit", "StandardError", 'What descriptor 2 is; "inherit" is descriptor 1, "log" keeps it apart from it.', "standard_error"
+    )
     no_new_privileges: Annotated[bool, BOOLEAN] = key(False, "NoNewPrivileges", "No program it runs gains privileges.", "no_new_privileges")
     capability_bounding_set: Annotated[tuple[int, ...], CAPABILITY_SET] = key(
         None, "CapabilityBoundingSet", 'Capabilities it can have at most; "~" before the first: all but these.', "capability_bounding_set"

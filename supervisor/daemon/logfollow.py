@@ -15,6 +15,7 @@ from collections.abc import Callable
 from supervisor.client.logfile import open_segment, segments, text_lines
 from supervisor.daemon.logs import LogPump
 from supervisor.daemon.reactor import Reactor
+from supervisor.daemon.stdio import STDERR
 
 _LINE_MAX_BYTES = 8 * 1024
 _PER_TURN_BYTES = 256 * 1024
@@ -22,21 +23,15 @@ _PER_TURN_BYTES = 256 * 1024
 OnLines = Callable[[list[str]], object]
 
 
-class Follower:
-    """One reader's place in one unit's log. `cancel` ends it; no line is told after that."""
+class _Stream:
+    """A place in one stream's segments, and what of a line was read there."""
 
-    def __init__(self, unit: str, directory: str, position: tuple[int, int], on_lines: OnLines) -> None:
-        self.unit = unit
-        self.is_cancelled = False
+    def __init__(self, directory: str, position: tuple[int, int]) -> None:
         self._directory = directory
         self._sequence, self._offset = position
-        self._on_lines = on_lines
         self._rest = b""
 
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-    def read(self) -> bool:
+    def read(self, on_lines: OnLines) -> bool:
         """Tell the lines that have come; True when there was more than one turn may take."""
         data = self._read_segment()
         while not data and (newer := [n for n in segments(self._directory) if n > self._sequence]):
@@ -49,7 +44,7 @@ class Follower:
             # A line that never ends is told in pieces.
             self._rest = b"" if len(rest) >= _LINE_MAX_BYTES else rest
             told = whole + newline + (rest if len(rest) >= _LINE_MAX_BYTES else b"")
-            self._on_lines([line[:_LINE_MAX_BYTES] for line in text_lines(told)])
+            on_lines([line[:_LINE_MAX_BYTES] for line in text_lines(told)])
         else:
             self._rest = rest
         return len(data) == _PER_TURN_BYTES
@@ -69,6 +64,25 @@ class Follower:
         return data
 
 
+class Follower:
+    """One reader's place in one unit's log. `cancel` ends it; no line is told after that."""
+
+    def __init__(self, streams: list[_Stream], on_lines: OnLines) -> None:
+        self.is_cancelled = False
+        self._streams = streams
+        self._on_lines = on_lines
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def read(self) -> bool:
+        """Tell the lines that have come; True when there was more than one turn may take."""
+        has_more = False
+        for stream in self._streams:
+            has_more |= not self.is_cancelled and stream.read(self._on_lines)
+        return has_more
+
+
 class LogFollowers:
     """Every follower of the manager; one descriptor wakes the loop for all of them."""
 
@@ -83,7 +97,9 @@ class LogFollowers:
 
     def follow(self, unit: str, on_lines: OnLines) -> Follower:
         """Tell each line the unit has written since its last start, from now on as they come. The first come in the next turn."""
-        follower = Follower(unit, self._pump.directory_of(unit), self._pump.position_of_start(unit), on_lines)
+        names = (unit, unit + STDERR)
+        streams = [_Stream(self._pump.directory_of(name), self._pump.position_of_start(name)) for name in names]
+        follower = Follower(streams, on_lines)
         self._followers.setdefault(unit, []).append(follower)
         self._on_grown(unit)
         return follower

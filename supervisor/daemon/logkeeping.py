@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from supervisor.client import logindex
 from supervisor.client.logfile import COMPRESSED_SUFFIX, segment_name, segments
+from supervisor.daemon.stdio import STDERR
 from supervisor.model.specification import Log
 
 SHARE_OF_DISK = 10  # a tenth
@@ -130,23 +131,27 @@ def _share_of_disk(directory: str) -> int:
 def _closed_segments(log_directory: str) -> tuple[int, list[tuple[int, int, str, int]]]:
     """(bytes of all segments, [(modified, bytes, directory, sequence) of the closed ones])."""
     total_bytes, found = 0, []
-    for unit in os.scandir(log_directory):
-        if not unit.is_dir(follow_symlinks=False):
-            continue
-        numbers = segments(unit.path)
+    for directory in _streams(log_directory):
+        numbers = segments(directory)
         for sequence in numbers:
             size_bytes, modified_ns = 0, 0
             for name in _names(sequence)[:2]:
                 try:
-                    status = os.lstat(os.path.join(unit.path, name))
+                    status = os.lstat(os.path.join(directory, name))
                 except FileNotFoundError:
                     continue
                 size_bytes += status.st_blocks * 512
                 modified_ns = status.st_mtime_ns
             total_bytes += size_bytes
             if sequence != numbers[-1]:
-                found.append((modified_ns, size_bytes, unit.path, sequence))
+                found.append((modified_ns, size_bytes, directory, sequence))
     return total_bytes, found
+
+
+def _streams(log_directory: str) -> list[str]:
+    """Every directory of segments: of each unit, and of a standard error that is kept apart."""
+    units = [unit.path for unit in os.scandir(log_directory) if unit.is_dir(follow_symlinks=False)]
+    return [path for unit in units for path in (unit, unit + STDERR) if os.path.isdir(path)]
 
 
 def _names(sequence: int) -> tuple[str, str, str]:

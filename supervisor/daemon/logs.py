@@ -1,7 +1,8 @@
 """The log pump: one thread that moves what units write from their pipes to their segments.
 
-A unit has one pipe, opened for reading and writing, so that its reader can vanish without killing the child; the keeper holds
-it too. The pump waits in an epoll of its own over all of them.
+A unit has one pipe, and one more for a standard error that is kept apart: each is a *stream*, named as the unit or `UNIT/stderr`. A
+pipe is opened for reading and writing, so that its reader can vanish without killing the child; the keeper holds it too. The pump waits
+in an epoll of its own over all of them.
 
 Laws:
 - The first byte after silence is moved at once; after that a unit is looked at again after a rest, which grows to
@@ -17,10 +18,11 @@ import select
 import time
 from collections.abc import Callable
 
-from supervisor.client.logfile import last_lines
+from supervisor.client.logfile import last_lines, text_lines
 from supervisor.client.logindex import run_bytes
 from supervisor.daemon.logkeeping import LogKeeping
 from supervisor.daemon.logstream import DEFAULTS, PIPE_BYTES, LogStream
+from supervisor.daemon.stdio import STDERR
 from supervisor.model.specification import Log
 
 _SHARE_BYTES = 1 << 20  # of one unit in one round
@@ -58,7 +60,7 @@ class LogPump:
         self._keeping = LogKeeping(log_directory)
         self._settings: dict[str, Log] = {}
         self.on_grown: OnGrown | None = None
-        self._paces: dict[str, _Pace] = {}
+        self._paces: dict[str, _Pace] = {}  # by stream
         self._by_fd: dict[int, _Pace] = {}
         self._marks: dict[str, tuple[int, int]] = {}
         self._resting: dict[_Pace, int] = {}  # until when, by the monotonic clock
@@ -70,9 +72,9 @@ class LogPump:
 
     # Pipes
 
-    def open_pipe(self, unit: str) -> int:
-        """Make the unit's pipe and return its descriptor, for the keeper to hold as `log:<unit>`. One that is open is kept."""
-        if (known := self._paces.get(unit)) is not None:
+    def open_pipe(self, stream: str) -> int:
+        """Make the stream's pipe and return its descriptor, for the keeper to hold as `log:<stream>`. One that is open is kept."""
+        if (known := self._paces.get(stream)) is not None:
             return known.stream.fd
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -81,92 +83,106 @@ class LogPump:
         finally:
             os.close(reader)
             os.close(writer)
-        self._add(unit, fd)
+        self._add(stream, fd)
         return fd
 
     def configure(self, unit: str, log: Log) -> None:
         """The unit's [log], from now on."""
         self._settings[unit] = log
-        if (pace := self._paces.get(unit)) is not None:
+        for pace in self._of(unit):
             pace.stream.log = log
 
     def begin_run(self, unit: str, invocation_id: str) -> None:
         """What the unit writes from here on belongs to this run, in the index."""
-        pace = self._paces.get(unit)
-        if pace is not None:
+        for pace in self._of(unit):
             self._drain_now(pace.stream)
             pace.stream.begin_run(run_bytes(invocation_id))
 
-    def has_pipe(self, unit: str) -> bool:
-        return unit in self._paces
+    def _of(self, unit: str) -> list[_Pace]:
+        """The unit's streams that have a pipe."""
+        return [pace for stream in (unit, unit + STDERR) if (pace := self._paces.get(stream)) is not None]
 
-    def adopt(self, unit: str, fd: int, marked: tuple[int, int] | None = None) -> None:
+    def has_pipe(self, stream: str) -> bool:
+        return stream in self._paces
+
+    def adopt(self, stream: str, fd: int, marked: tuple[int, int] | None = None) -> None:
         """Take over a pipe that the keeper held while there was no manager. Owns `fd` from now on.
 
         `marked` is what `mark` returned to the last manager, if that is known.
         """
         os.set_blocking(fd, False)
         if marked is not None:
-            self._marks[unit] = marked
-        self._add(unit, fd)
+            self._marks[stream] = marked
+        self._add(stream, fd)
 
-    def _add(self, unit: str, fd: int) -> None:
-        directory = self.directory_of(unit)
-        stream = LogStream(unit, fd, directory, self._settings.get(unit, DEFAULTS), lambda: self._keeping.closed(directory, stream.log))
+    def _add(self, name: str, fd: int) -> None:
+        directory = self.directory_of(name)
+        unit, _, is_stderr = name.partition("/")
+        log = self._settings.get(unit, DEFAULTS)
+        stream = LogStream(unit, fd, directory, log, lambda: self._keeping.closed(directory, stream.log), is_stderr=bool(is_stderr))
         pace = _Pace(stream)
-        self._paces[unit] = pace
+        self._paces[name] = pace
         self._by_fd[fd] = pace
         # One shot: after each report the stream rests, and is asked for again when it has rested.
         self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
 
-    def close_pipe(self, unit: str) -> None:
+    def close_pipe(self, stream: str) -> None:
         """The unit is no more: move what is left and close."""
-        pace = self._paces.pop(unit, None)
+        pace = self._paces.pop(stream, None)
         if pace is not None:
             self._drain_now(pace.stream)
             self._by_fd.pop(pace.stream.fd, None)
-            self._marks.pop(unit, None)
+            self._marks.pop(stream, None)
             # Closing alone would not do: the keeper holds the same open file, so the epoll would go on reporting it.
             self._epoll.unregister(pace.stream.fd)
             pace.stream.close()
 
     # Questions and requests
 
-    def directory_of(self, unit: str) -> str:
+    def directory_of(self, stream: str) -> str:
+        unit = stream.removesuffix(STDERR)
         if unit in ("", ".", "..") or "/" in unit or "\0" in unit:
             raise ValueError(f"cannot keep a log for {unit!r}: that is no unit's name.")
-        return os.path.join(self._log_directory, unit)
+        return os.path.join(self._log_directory, stream)
 
     def drain(self, unit: str) -> None:
         """Everything the unit has written up to now is in its file when this returns, or is counted as lost."""
-        pace = self._paces.get(unit)
-        if pace is not None:
+        for pace in self._of(unit):
             self._drain_now(pace.stream)
 
-    def mark(self, unit: str) -> tuple[int, int] | None:
-        """What the unit writes from here on belongs to its new start. The place, for `adopt`; None for a unit without a pipe."""
-        pace = self._paces.get(unit)
+    def mark(self, stream: str) -> tuple[int, int] | None:
+        """What comes from here on belongs to the unit's new start. The place, for `adopt`; None for a stream without a pipe."""
+        pace = self._paces.get(stream)
         if pace is None:
             return None
         self._drain_now(pace.stream)
-        position = self._marks[unit] = pace.stream.position()
+        position = self._marks[stream] = pace.stream.position()
         return position
 
-    def position_of_start(self, unit: str) -> tuple[int, int]:
-        """(sequence, offset) at the last `mark`; without one, where this pump began with the unit."""
-        if (position := self._marks.get(unit)) is not None:
+    def position_of_start(self, stream: str) -> tuple[int, int]:
+        """(sequence, offset) at the last `mark`; without one, where this pump began with the stream."""
+        if (position := self._marks.get(stream)) is not None:
             return position
-        pace = self._paces.get(unit)
+        pace = self._paces.get(stream)
         return pace.stream.start_position() if pace is not None else (1, 0)
+
+    def place(self, unit: str) -> str:
+        """Where the next byte of the unit will stand, as `logpages.place_text` writes it; "" for a unit that has no pipe."""
+        self.drain(unit)
+        return " ".join([f"{sequence}:{offset}" for sequence, offset in (pace.stream.position() for pace in self._of(unit))])
 
     def tail(self, unit: str, count: int) -> list[str]:
         """The last `count` lines the unit wrote: decoded with replacement, terminal escapes neutralised."""
         self.drain(unit)
-        return last_lines(self.directory_of(unit), count)
+        if not os.path.isdir(self.directory_of(unit + STDERR)):
+            return last_lines(self.directory_of(unit), count)
+        from supervisor.client import logpages
+
+        found = logpages.backward(logpages.streams_of(unit, self.directory_of(unit))).take(count)
+        return [text for line in reversed(found) for text in text_lines(line.text + b"\n")]
 
     def lost_bytes(self, unit: str) -> int:
-        pace = self._paces.get(unit)
-        return pace.stream.lost_bytes if pace is not None else 0
+        return sum(pace.stream.lost_bytes for pace in self._of(unit))
 
     def notes(self) -> list[str]:
         """What a person should know about the logs, as sentences."""
@@ -201,8 +217,8 @@ class LogPump:
             os.eventfd_write(self._stop_fd, 1)
             self._join()
             self._join = None
-        for unit in list(self._paces):
-            self.close_pipe(unit)
+        for stream in list(self._paces):
+            self.close_pipe(stream)
         self._keeping.stop()
         self._epoll.close()
         os.close(self._stop_fd)

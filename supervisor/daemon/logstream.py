@@ -17,6 +17,7 @@ from _thread import allocate_lock
 from array import array
 from collections.abc import Callable
 
+from supervisor.client import logindex
 from supervisor.daemon.segments import Segment
 from supervisor.model.specification import Log
 
@@ -53,7 +54,16 @@ class Rate:
 class LogStream:
     """Owns the pipe's descriptor and the segment. `on_closed` is told of each segment that is closed for good."""
 
-    def __init__(self, unit: str, fd: int, directory: str, log: Log = DEFAULTS, on_closed: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        unit: str,
+        fd: int,
+        directory: str,
+        log: Log = DEFAULTS,
+        on_closed: Callable[[], object] = lambda: None,
+        *,
+        is_stderr: bool = False,
+    ) -> None:
         self.unit = unit
         self.fd = fd
         self.log = log
@@ -62,7 +72,7 @@ class LogStream:
         self._is_full = False
         self._will_be_full = False
         self._rate = Rate()
-        self.segment = Segment(directory)
+        self.segment = Segment(directory, logindex.STDERR if is_stderr else 0)
         self.is_spliced = True
         self.lost_bytes = 0  # ever
         self.first_position: tuple[int, int] | None = None  # where the first byte that came through here stands

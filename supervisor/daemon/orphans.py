@@ -9,7 +9,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from supervisor.daemon import pidfds, recovery
+from supervisor.daemon import pidfds, recovery, stdio
 
 if TYPE_CHECKING:
     from supervisor.daemon.shell import Shell
@@ -50,13 +50,14 @@ class Orphans:
         return True
 
     def _take_up_output(self, unit: str, pid: int) -> None:
-        pump = self._shell.pump
-        if pump.has_pipe(unit):
-            return
-        descriptor = recovery.log_pipe(pid)
-        if descriptor is not None:
-            pump.adopt(unit, descriptor)
-            self._shell.spawning.store_now(unit)
+        pump, spec = self._shell.pump, self._shell.engine.core.specs.get(unit)
+        execution = spec.execution if spec is not None else None
+        out, err = (execution.standard_output, execution.standard_error) if execution is not None else ("log", "inherit")
+        first = stdio.stream_of(unit, out, False)
+        for number, stream in ((1, first), (2, first if err == "inherit" else stdio.stream_of(unit, err, True))):
+            if stream is not None and not pump.has_pipe(stream) and (descriptor := recovery.log_pipe(pid, number)) is not None:
+                pump.adopt(stream, descriptor)
+        self._shell.spawning.store_now(unit)
 
     def _on_ended(self, run: int) -> None:
         pidfd = self._pidfds.pop(run)

@@ -73,15 +73,14 @@ def is_alive(run: Json) -> bool:
     return process is not None and process.start_time_ticks == run["start_time_ticks"]
 
 
-def log_pipe(pid: int) -> int | None:
-    """The unit's log pipe, taken up again from its process with the bytes still in it; None if its output goes elsewhere."""
+def log_pipe(pid: int, number: int) -> int | None:
+    """A log's pipe, taken up again from a process's descriptor 1 or 2 with the bytes still in it; None if that is no pipe."""
     import stat
 
-    for number in (1, 2):
-        path = f"/proc/{pid}/fd/{number}"
-        try:
-            if stat.S_ISFIFO(os.stat(path).st_mode):
-                return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            continue
+    path = f"/proc/{pid}/fd/{number}"
+    try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        pass
     return None

@@ -26,8 +26,10 @@ _COALESCED_US = 95_000  # rests of the pump end at 100 ms: each gets its entry
 class Segment:
     """The segment that is written now; made when the first byte is there to be written."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, flags: int = 0) -> None:
+        """`flags` are those of every entry of the index (STDERR)."""
         self.directory = directory
+        self._stream_flags = flags
         self.sequence = 0  # 0: none opened yet
         self.born_us = 0
         self._fd = -1
@@ -58,7 +60,7 @@ class Segment:
             last = self._forget_from(end)
         if last is not None and last.run == run and 0 <= now_us - last.time_us < _COALESCED_US:
             return
-        entry = Entry(end, now_us, run, self._flags)
+        entry = Entry(end, now_us, run, self._stream_flags | self._flags)
         try:
             place = os.fstat(self._index_fd).st_size // ENTRY_BYTES * ENTRY_BYTES
             if last is not None and last.offset == end and place:

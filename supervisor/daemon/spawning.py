@@ -10,11 +10,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from supervisor.daemon import stdio
 from supervisor.daemon.passing import Passing
 from supervisor.daemon.prepare_error import PrepareError
 from supervisor.keeper.messages import SpawnRequest
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
+from supervisor.model.specification import Execution, Unit
 from supervisor.model.states import ExitCode, Phase
 
 if TYPE_CHECKING:
@@ -64,12 +66,9 @@ class Spawning:
         try:
             if unit.service.notify_access != "none" and shell.notify is not None:
                 shell.notify.open(unit.id)
-            if unit.execution.standard_output == "log" or unit.execution.standard_error == "log":
-                shell.pump.configure(unit.id, unit.log)
-                shell.pump.open_pipe(unit.id)
-                shell.pump.begin_run(unit.id, effect.invocation_id)
-                if effect.phase == Phase.START and any(probe.kind == "log" for probe in unit.service.probes):
-                    self._mark(unit.id)
+            self._open_logs(unit, unit.execution, effect.invocation_id)
+            if effect.phase == Phase.START and any(probe.kind == "log" for probe in unit.service.probes):
+                self._mark(unit.id)
         except OSError as error:
             shell.post(ev.PrepareFailed(unit.id, effect.run, "fork", 1, f"cannot open its notify socket or log pipe: {error}"))
             return
@@ -87,10 +86,28 @@ class Spawning:
                 lambda: shell.preparer.prepare(effect, unit, descriptors), lambda result, error: self._on_prepared(effect, result, error)
             )
 
+    def _open_logs(self, unit: Unit, execution: Execution, invocation_id: str) -> None:
+        for stream in stdio.streams(unit.id, execution):
+            self._configure(stream)
+            self._shell.pump.open_pipe(stream)
+        self._shell.pump.begin_run(unit.id, invocation_id)
+
+    def _configure(self, stream: str) -> None:
+        """The stream is kept as [log] of the unit whose it is says."""
+        owner = stream.partition("/")[0]
+        if (spec := self._shell.engine.core.specs.get(owner)) is not None:
+            self._shell.pump.configure(owner, spec.log)
+
+    def _streams(self, unit: str) -> list[str]:
+        """The streams that the unit's processes write to, as far as is known."""
+        spec = self._shell.engine.core.specs.get(unit)
+        return stdio.streams(unit, spec.execution) if spec is not None and spec.execution is not None else [unit]
+
     def _mark(self, unit: str) -> None:
         """Lines from here on are of the new run; remembered, so that a log probe of another manager begins there too."""
-        if (position := self._shell.pump.mark(unit)) is not None:
-            self._shell.link.send({MARK_PREFIX + unit: f"{position[0]} {position[1]}"}, [])
+        for stream in (unit, unit + stdio.STDERR):
+            if (position := self._shell.pump.mark(stream)) is not None:
+                self._shell.link.send({MARK_PREFIX + stream: f"{position[0]} {position[1]}"}, [])
 
     def _on_prepared(self, effect: fx.Prepare, result: SpawnRequest | None, error: BaseException | None) -> None:
         if isinstance(error, PrepareError):
@@ -128,8 +145,9 @@ class Spawning:
         """Descriptors of the unit that the keeper does not hold yet."""
         found = []
         pump, notify = self._shell.pump, self._shell.notify
-        if (name := f"log:{unit}") not in self._stored and pump.has_pipe(unit):
-            found.append((name, pump.open_pipe(unit)))
+        for stream in self._streams(unit):
+            if (name := f"log:{stream}") not in self._stored and pump.has_pipe(stream):
+                found.append((name, pump.open_pipe(stream)))
         if (name := f"notify:{unit}") not in self._stored and notify is not None and notify.path_of(unit) is not None:
             found.append((name, notify.open(unit)))
         return found
@@ -145,6 +163,7 @@ class Spawning:
         for name, descriptor in stored.items():
             kind, _, unit = name.partition(":")
             if kind == "log":
+                self._configure(unit)  # which names a stream here
                 self._shell.pump.adopt(unit, descriptor, self._marked(unit))
             elif kind == "notify" and self._shell.notify is not None:
                 self._shell.notify.adopt(unit, descriptor)
@@ -209,7 +228,8 @@ class Spawning:
         """Everything a process said before it ended is heard before its end is."""
         if self._shell.notify is not None:
             self._shell.notify.drain(unit)
-        self._shell.pump.drain(unit)
+        for name in dict.fromkeys((unit, *(stream.partition("/")[0] for stream in self._streams(unit)))):
+            self._shell.pump.drain(name)
 
     def _on_signal(self, number: int) -> None:
         if number == 1:

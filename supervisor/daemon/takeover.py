@@ -28,8 +28,6 @@ def take_over(shell: Shell) -> None:
         state = shell.engine.core.states.get(entry["unit"])
         invocation_id = state.invocation_id if state is not None else ""
         shell.spawning.runs[run] = RunBook(entry["unit"], invocation_id, entry.get("pid") or 0)
-        if (spec := shell.engine.core.specs.get(entry["unit"])) is not None:
-            shell.pump.configure(entry["unit"], spec.log)
         if invocation_id:
             shell.pump.begin_run(entry["unit"], invocation_id)
         if entry.get("pid") and not any(report[0] == "exited" for report in entry["reports"]):

@@ -138,8 +138,8 @@ class Execution:
     runtime_directory_preserve: str = "no"  # "no", "yes", "restart"
     credentials: tuple[tuple[str, str], ...] = ()  # (id, path)
     standard_input: str = "null"  # "null" or "file:PATH"
-    standard_output: str = "log"  # "log", "null", "inherit", "file:PATH", "append:PATH", "truncate:PATH"
-    standard_error: str = "inherit"  # of standard_output, as systemd's
+    standard_output: str = "log"  # "log", "null", "inherit", "file:PATH", "append:PATH", "truncate:PATH", "unit:NAME"
+    standard_error: str = "inherit"  # of standard_output, as systemd's; "log": a stream of its own
 
 
 @dataclass(frozen=True, slots=True)

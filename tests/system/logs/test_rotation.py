@@ -126,6 +126,29 @@ def test_the_index_names_the_run_that_wrote_and_when(pumping: Pumping) -> None:
     assert before_us <= found[0].time_us <= found[1].time_us <= time.time_ns() // 1000
 
 
+def test_a_standard_error_that_is_kept_apart_has_segments_and_an_index_of_its_own(pumping: Pumping) -> None:
+    pumping.pump.configure("web", Log(max_size_bytes=4096, keep=2))
+    pumping.pump.start()
+    out, err = pumping.pump.open_pipe("web"), pumping.pump.open_pipe("web/stderr")
+    pumping.pump.begin_run("web", A_RUN)
+    os.write(out, b"out\n")
+    os.write(err, b"error\n")
+    pumping.pump.drain("web")
+    assert texts(pumping.directory / "web") == [b"out\n"]
+    assert texts(pumping.directory / "web" / "stderr") == [b"error\n"]
+    assert [(entry.run.hex(), entry.flags) for entry in entries(pumping.directory / "web" / "stderr", 1)] == [(A_RUN, logindex.STDERR)]
+    assert pumping.pump.tail("web", 9) == ["out", "error"]
+    assert pumping.pump.place("web") == "1:4 1:6"
+    for _ in range(6):
+        os.write(err, b"y" * 3000 + b"\n")
+        pumping.pump.drain("web")
+    deadline_s = time.monotonic() + 20
+    while len(segments(str(pumping.directory / "web" / "stderr"))) > 2:  # the caps of [log] hold for it too
+        assert time.monotonic() < deadline_s
+        os.sched_yield()
+    assert segments(str(pumping.directory / "web")) == [1]
+
+
 def test_a_new_manager_goes_on_with_the_run_of_the_index(pumping: Pumping) -> None:
     held = os.dup(pumping.pump.open_pipe("web"))
     pumping.pump.begin_run("web", A_RUN)
@@ -232,12 +255,11 @@ def test_closed_segments_are_compressed_and_read_as_before(tmp_path: Path) -> No
 
 
 def test_all_logs_together_fit_and_the_newest_of_each_unit_stays(tmp_path: Path) -> None:
-    closed_segments(tmp_path / "db", 2)
-    closed_segments(tmp_path / "web", 4)
-    LogKeeping(str(tmp_path), capacity_bytes=0).limit()
-    assert [segments(str(tmp_path / unit)) for unit in ("db", "web")] == [[2], [4]]
-    LogKeeping(str(tmp_path)).limit()
-    assert [segments(str(tmp_path / unit)) for unit in ("db", "web")] == [[2], [4]]
+    for stream, count in (("db", 2), ("web", 4), ("web/stderr", 3)):
+        closed_segments(tmp_path / stream, count)
+    for capacity_bytes in (0, None):
+        LogKeeping(str(tmp_path), capacity_bytes).limit()
+        assert [segments(str(tmp_path / stream)) for stream in ("db", "web", "web/stderr")] == [[2], [4], [3]]
 
 
 def test_a_rotation_is_followed_by_tidying_on_a_thread_of_its_own(pumping: Pumping) -> None:

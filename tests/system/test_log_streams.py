@@ -1,0 +1,54 @@
+"""Where a service's output goes: a standard error of its own, another unit's log, and both over the deaths of manager and keeper."""
+
+import os
+import signal
+
+from tests.system.arrival import Deadline, ends_in_time
+from tests.system.conftest import StartSupd
+
+SPEAKER = """
+import signal, sys
+signal.signal(signal.SIGHUP, lambda *_: (print("out again", flush=True), print("err again", file=sys.stderr, flush=True)))
+print("out", flush=True)
+print("err", file=sys.stderr, flush=True)
+while True:
+    signal.pause()
+"""
+APART = '[service]\nexec_start = "python3 -I -S speaker.py"\nstandard_error = "log"\n'
+
+
+def test_a_standard_error_of_its_own_is_told_apart_over_the_deaths_of_manager_and_keeper(start_supd: StartSupd) -> None:
+    supd = start_supd({"web": APART}, {"speaker.py": SPEAKER})
+    supd.wait_for_line("web", "err")
+    assert supd.supctl("logs", "web", "-o", "cat", "--stderr").stdout == "err\n"
+    assert {line.split(" ", 3)[3] for line in supd.supctl("logs", "web").stdout.splitlines()} == {"web: out", "web/stderr: err"}
+    status = supd.supctl("status", "web").stdout.splitlines()
+    assert set(status[-2:]) == {"out", "err"}
+    version = supd.json("version")
+    os.kill(version["manager_pid"], signal.SIGKILL)
+    assert ends_in_time(version["manager_pid"], 10)
+    os.kill(supd.show("web")["main_pid"], signal.SIGHUP)
+    supd.wait_for_line("web", "err again")
+    manager = supd.json("version")["manager_pid"]
+    os.kill(version["keeper_pid"], signal.SIGKILL)
+    supd.wait_for_end()
+    assert ends_in_time(manager, 10)
+    supd.start()
+    os.kill(supd.show("web")["main_pid"], signal.SIGHUP)
+    deadline = Deadline(20)
+    while supd.supctl("logs", "web", "-o", "cat", "--stderr").stdout != "err\nerr again\nerr again\n":
+        assert deadline.remaining_s()
+    with open(supd.path(".supd", "logs", "web", "current"), encoding="ascii") as file:
+        assert file.read() == "out\nout again\nout again\n"
+
+
+def test_a_unit_may_write_into_the_log_of_another_that_never_ran(start_supd: StartSupd) -> None:
+    writes = '[service]\ntype = "oneshot"\nexec_start = "sh -c \'echo out; echo err >&2\'"\n'
+    logger = '[service]\nexec_start = "sleep 1000"\n[unit]\nenabled = false\naliases = ["collector"]\n'
+    supd = start_supd({"web": writes + 'standard_output = "unit:collector"\nstandard_error = "log"\n', "logger": logger})
+    supd.wait_for_line("logger", "out")
+    assert supd.log("logger") == "out\n"
+    assert supd.supctl("logs", "web", "-o", "cat").stdout == "err\n"
+    failing = supd.supctl("start", "web", expect=0)
+    assert failing.stdout == ""
+    assert supd.log("logger") == "out\nout\n"
