@@ -10,7 +10,7 @@ What is printed: one candidate a line, a tab, and what it means; or a line that 
 import os
 import sys
 
-from supervisor.cli.verbs import BY_NAME, GLOBAL, VERBS, Flag, Verb
+from supervisor.cli.verbs import BY_NAME, GLOBAL, THEMES, VERBS, Flag, Verb
 from supervisor.model.errors import SupdError
 
 TYPE_CHECKING = False
@@ -132,6 +132,8 @@ def _values(line: _Line, flag: Flag) -> "Candidates":
         from supervisor.model.exitstatus import SIGNAL_NUMBERS
 
         return [(name, "") for name in SIGNAL_NUMBERS]
+    if flag.value == "THEME":
+        return [(theme, "") for theme in THEMES]
     return [(FILES, "")] if flag.value == "PATH" else []
 
 

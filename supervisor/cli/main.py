@@ -145,6 +145,10 @@ def _rarer(verb: str) -> "Run":
         from supervisor.cli import top
 
         return top.top
+    if verb == "tui":
+        from supervisor.cli import tui
+
+        return tui.tui
     if verb == "verify":
         from supervisor.cli import verify
 

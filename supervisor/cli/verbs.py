@@ -75,6 +75,7 @@ GLOBAL = (
 STATE = Flag("--state", "units in this active, sub or load state; may be repeated", "STATE", many=True)
 
 JOB_MODES = ("replace", "fail", "replace-irreversibly", "flush", "ignore-dependencies", "ignore-requirements")
+THEMES = ("supd-dark", "supd-light", "supd-cb")  # of the terminal UI; the last for every kind of colour blindness
 ENDED = "Exit status: 0 when every job is done, 1 when one failed, 5 for an unknown unit."
 SIGNALS = "a name (TERM, SIGTERM) or a number"
 
@@ -124,6 +125,12 @@ VERBS = (
     Verb("top", "look", "Show CPU and memory of units, refreshed", "[PATTERN...]", "unit", 0, None,
          (Flag("-n --iterations", "how many times, then end", "N", is_number=True),
           Flag("-d --delay", "seconds between two looks (2)", "SECONDS", is_number=True), JSON)),
+    Verb("tui", "look", "Show everything live, and act on it, on a whole terminal", "[UNIT]", "unit", 0, 1,
+         (Flag("--read-only", "offer nothing that changes anything"),
+          Flag("--theme", f"colours: {', '.join(THEMES)}, or any of Textual's; kept for the next time", "THEME"),
+          Flag("--ascii", "plain characters instead of symbols and lines")),
+         "With a unit: begin at it. q leaves the screen and stops nothing; ? shows every key. Keys of one's own stand in\n"
+         "$XDG_CONFIG_HOME/supd/keys.toml, as in \"unit.stop\" = \"ctrl+x\"."),
     Verb("is-active", "look", "Say whether units are active", "UNIT...", "unit", 0, None, (_QUIET, STATE, JSON),
          "Exit status: 0 when one is, 3 when none is, 4 when there is no such unit."),
     Verb("is-failed", "look", "Say whether units have failed", "[UNIT...]", "unit", 0, None, (_QUIET, STATE, JSON),

@@ -8,21 +8,28 @@ everything it runs go on.
 
 import gc
 from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
+from typing import TypeVar
 
 from rich.style import Style
 from textual.app import App
 from textual.binding import Binding
 from textual.reactive import var
+from textual.screen import ModalScreen
 from textual.timer import Timer
 
 from supervisor.tui import themes
+from supervisor.tui.ascii import plain
 from supervisor.tui.clock import Clock, SystemClock
-from supervisor.tui.link.protocol import Transport
+from supervisor.tui.doing import Order, carry_out
+from supervisor.tui.link.protocol import LinkLost, Refused, Transport
+from supervisor.tui.link.session import Session
+from supervisor.tui.model.actions import BY_VERB, lacking
 from supervisor.tui.model.figures import Figures
-from supervisor.tui.model.linkstate import LinkState
+from supervisor.tui.model.impact import Impact, impact
+from supervisor.tui.model.linkstate import CONNECTING, LOST, LinkState
 from supervisor.tui.model.units import EVERYTHING, UnitStore
 from supervisor.tui.pace import Pace
+from supervisor.tui.screens.units import UnitsScreen
 from supervisor.tui.screens.view import ViewScreen
 from supervisor.tui.settings import Settings
 from supervisor.tui.views import BY_NAME, VIEWS
@@ -33,27 +40,10 @@ GC_THRESHOLDS = (50_000, 20, 1000)
 _CLOCK_TICK_S = 1.0
 _LEAST_DELAY_S = 0.001  # a timer of no time at all is not known to Textual; and what comes together is painted together
 
-_ASCII = str.maketrans({
-    "▸": ">", "●": "*", "◌": ".", "✗": "X", "↺": "r", "◐": ">", "◑": "<", "↻": "~", "▲": "^", "✓": "+", "○": "-", "⊘": "/", "◷": "@",
-    "▌": "|", "│": "|", "─": "-", "█": "#", "▴": "^", "▾": "v", "…": "~", "→": ">", "←": "<", "▏": "|", "┌": "+", "┐": "+", "└": "+",
-    "┘": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+", "┼": "+", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "❚": "|", "·": ".",
-    "‹": "<", "›": ">", "–": "-", "—": "-", "×": "x", "▶": ">", "◀": "<", "◆": "*", "◇": "o", "↶": "<", "±": "+", "≥": ">", "⏎": "~",
-})  # fmt: skip
+_KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space", "tab": "tab", "backspace": "bksp"}
 
-
-class Feed(Protocol):
-    """The session, as the app knows it: keeps the store true while `run` runs."""
-
-    link: LinkState
-
-    async def run(self) -> None:
-        """Connect, keep the store up to date, connect again; until it is cancelled."""
-
-    def resync(self) -> None:
-        """Try at once if the connection is lost, fetch everything anew if it is not."""
-
-
-MakeFeed = Callable[["SupdApp"], Feed]
+MakeSession = Callable[["SupdApp"], Session]
+T = TypeVar("T")
 
 
 class SupdApp(App[None]):
@@ -76,11 +66,13 @@ class SupdApp(App[None]):
     def __init__(
         self,
         transport: Transport,
-        make_session: MakeFeed,
         *,
+        make_session: MakeSession | None = None,
+        keys_path: str = "",
         clock: Clock | None = None,
         settings: Settings | None = None,
         is_read_only: bool = False,
+        is_remote: bool = False,
         ascii: bool = False,
         theme: str = "",
         unit: str | None = None,
@@ -92,14 +84,17 @@ class SupdApp(App[None]):
         self.settings = settings or Settings()
         self.store = UnitStore()
         self.figures = Figures()
-        self.session = make_session(self)
+        self.session = make_session(self) if make_session else Session(transport, self.store, self.figures, self.clock, self.request_flush)
         self.is_read_only = is_read_only
+        self.is_remote = is_remote
         self.ascii = ascii
         self.marked: set[str] = set()
+        self.log_units: tuple[str, ...] = ()  # whose lines the view of logs shows; empty: of all
         self.look_styles: dict[str, Style] = themes.look_styles({}, True)
         self.theme_key: object = None
         self.set_reactive(SupdApp.selected_unit, unit)
         self._wanted_theme = theme
+        self._keys_path = keys_path
         self._pace = Pace()
         self._flush_timer: Timer | None = None
         self._frames_waiting = frames_waiting or self._queued_frames
@@ -116,19 +111,46 @@ class SupdApp(App[None]):
 
     def drawn(self, text: str) -> str:
         """`text` as this terminal can show it."""
-        return text.translate(_ASCII) if self.ascii and not text.isascii() else text
+        return plain(text) if self.ascii else text
 
     def may(self, verb: str, units: Collection[str]) -> str:
         """ "" when `verb` may be done to the units; else why not, as a clause."""
-        return "the screen is read-only" if self.is_read_only else ""
+        if self.is_read_only:
+            return "this screen is read-only"
+        if self.link.phase in (LOST, CONNECTING):
+            return "there is no connection"
+        unit = lacking(BY_VERB[verb].level, units, self.session.status.get("rights", ()))
+        if unit:
+            return f"your access to {unit} is not enough; it needs {BY_VERB[verb].level}"
+        return ""
 
-    def act(self, verb: str, units: Sequence[str]) -> None:
-        """Do `verb` to units, then say what came of it."""
-        self.run_worker(self._do(verb, tuple(units)), group="act")
+    def act(self, verb: str, units: Sequence[str], signal: int = 15) -> None:
+        """Do `verb` to units: ask first where it hurts, then say what came of it."""
+        if units:
+            self.run_worker(carry_out(self, Order(verb, tuple(units), signal)), group="act")
 
-    async def _do(self, verb: str, units: Sequence[str]) -> None:
-        for unit in units:
-            await self.transport.act(verb, unit)
+    async def impact(self, verb: str, units: Sequence[str]) -> Impact:
+        """What a start, stop or restart of these does to others; nothing, where supd cannot be asked."""
+        try:
+            relations = await self.session.relations()
+        except (LinkLost, Refused):
+            return Impact()
+        return impact(verb, units, relations, self._active_state)
+
+    def _active_state(self, name: str) -> str:
+        unit = self.store.get(name)
+        return "" if unit is None else str(unit.brief["active_state"])
+
+    async def ask(self, screen: ModalScreen[T]) -> T | None:
+        return await self.push_screen_wait(screen)
+
+    def copy(self, text: str, what: str) -> None:
+        self.copy_to_clipboard(text)
+        self.notify(text, title=f"copied {what}", markup=False)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys by name, for no font is sure to have their signs."""
+        return _KEY_NAMES.get(binding.key) or super().get_key_display(binding)
 
     # Painting.
 
@@ -207,6 +229,18 @@ class SupdApp(App[None]):
         if name in BY_NAME and name != self.current_mode:
             self.switch_mode(name)
             self.settings.change(view=name)
+
+    def show_logs(self, units: Sequence[str]) -> None:
+        """Go to the view of logs, with the lines of these units; of all when none is named."""
+        self.log_units = tuple(units)
+        self.show_view("logs")
+
+    def action_only_group(self, group: str) -> None:
+        """A total was clicked: show these units alone."""
+        self.show_view("units")
+        screen = self._view_screen()
+        if isinstance(screen, UnitsScreen):
+            screen.only_group(group)
 
     def action_show_view(self, name: str) -> None:
         self.show_view(name)

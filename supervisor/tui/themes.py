@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from rich.style import Style
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DEFAULT = "supd-dark"
 LIGHT = "supd-light"
@@ -62,6 +62,11 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "mark": ("accent",),
 }
 _BOLD = frozenset({"failed", "key", "title", "mark"})
+
+
+def names() -> list[str]:
+    """Every theme that can be asked for, ours first."""
+    return [theme.name for theme in THEMES] + sorted(BUILTIN_THEMES)
 
 
 def look_styles(variables: Mapping[str, str], is_ansi: bool) -> dict[str, Style]:

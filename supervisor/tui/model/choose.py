@@ -37,19 +37,20 @@ class Filter:
 
     @cached_property
     def tests(self) -> tuple[Test, ...]:
-        return tuple(_test(word) for word in self.text.split())
+        # A sign with nothing behind it yet is on its way to be a word: it hides nothing meanwhile.
+        return tuple(_test(word) for word in self.text.split() if word.lstrip("!") not in ("", "~", "/"))
 
     def fits(self, unit: Unit) -> bool:
         return all(test(unit) for test in self.tests)
 
 
 def _test(word: str) -> Test:
-    if word.startswith("!") and len(word) > 1:
+    if word.startswith("!"):
         inner = _test(word[1:])
         return lambda unit: not inner(unit)
-    if word.startswith("/") and len(word) > 1:
+    if word.startswith("/"):
         return _matches(word[1:])
-    if word.startswith("~") and len(word) > 1:
+    if word.startswith("~"):
         letters = word[1:]
         return lambda unit: fuzzy_score(letters, unit.name) is not None
     return _contains(word)

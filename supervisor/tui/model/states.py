@@ -168,7 +168,33 @@ def note_of(unit: Json) -> str:
         return "changed on disk"
     if unit.get("health") == "failing":
         return "probe fails"
+    if unit.get("active_state") == "failed":
+        return failure_text(unit)
+    job = unit.get("job") or {}
+    if job.get("state") == "waiting" and job.get("waits_for"):
+        return f"waits for {', '.join(job['waits_for'])}"
     return str(unit.get("status_text") or "")
+
+
+_FAILURES = {
+    "start-limit-hit": "start limit hit", "oom-kill": "out of memory", "watchdog": "no sign of life", "timeout": "took too long",
+    "resources": "could not be set up", "protocol": "did not keep to its protocol", "exec-condition": "its condition failed",
+}  # fmt: skip
+
+
+def failure_text(unit: Json) -> str:
+    """Why it failed, in a few words: "start limit hit, exit 1"."""
+    return ", ".join(part for part in (_FAILURES.get(str(unit.get("result")), ""), ended_text(unit)) if part)
+
+
+def is_warning(unit: Json) -> bool:
+    """Whether the note is about something that is wrong with the definition or the health, rather than news."""
+    return (
+        unit.get("load_state") in ("bad-setting", "not-found")
+        or bool(unit.get("rolled_back"))
+        or bool(unit.get("needs_restart"))
+        or unit.get("health") == "failing"
+    )
 
 
 def is_fault(unit: Json, look: Look) -> bool:

@@ -1,50 +1,247 @@
-"""The first view: every unit in a table."""
+"""The first view: every unit in a table, narrowed, ordered and marked as a person likes.
+
+What is narrowed is always said: the right end of the tabs shows how many of how many are shown, and why. Filter, states, order and marks
+survive everything that happens to the connection.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 
-from supervisor.tui.model.choose import Choice
+from supervisor.tui.modals.menu import Choice as MenuChoice
+from supervisor.tui.modals.menu import Menu
+from supervisor.tui.model.choose import SORT_KEYS, BadFilter, Choice, Filter, Terms
 from supervisor.tui.model.format import count
+from supervisor.tui.model.states import GROUPS
 from supervisor.tui.model.units import Changes
-from supervisor.tui.screens.view import ViewScreen
+from supervisor.tui.screens.unitkeys import UnitKeys
 from supervisor.tui.widgets.bar import Piece
+from supervisor.tui.widgets.filterbar import FilterBar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.table import UnitTable
 
+_SORT_KEYS_IN_MENU = dict(zip(SORT_KEYS, "sncmurp", strict=True))
 
-class UnitsScreen(ViewScreen):
+
+class UnitsScreen(UnitKeys):
     """The table of units."""
 
     NAME = "units"
     AUTO_FOCUS = "UnitTable"
+    BINDINGS = [
+        Binding("space", "mark", "mark", id="list.mark"),
+        Binding("V", "range", "range", show=False, id="list.range"),
+        Binding("asterisk", "mark_all", "mark all shown", show=False, id="list.mark-all"),
+        Binding("U", "unmark", "unmark all", show=False, id="list.unmark"),
+        Binding("/", "filter", "filter", id="list.filter"),
+        Binding("f", "states", "states", id="list.states"),
+        Binding("!", "faults", "faults", id="list.faults"),
+        Binding("o", "sort", "sort", show=False, id="list.sort"),
+        Binding("<", "sort_by(-1)", "sort by the column before", show=False, id="list.sort-before"),
+        Binding(">", "sort_by(1)", "sort by the column behind", show=False, id="list.sort-behind"),
+        Binding("escape", "clear", "clear", show=False, id="list.clear"),
+    ]
 
     def compose_view(self) -> ComposeResult:
         yield UnitTable(id="units")
+        yield FilterBar(id="filter")
 
     def on_mount(self) -> None:
         host = host_of(self)
         self._choice = Choice(host.store, host.figures)
-        self._has_selected = False
+        self._choice.set_terms(_terms_of(host.settings.kept))
+        self._wanted = host.selected_unit  # to be selected as soon as it is there
+        self._range_from: str | None = None
+        self._fault = ""
+
+    # Painting.
 
     def flush_view(self, changes: Changes) -> None:
         host, table = host_of(self), self.query_one(UnitTable)
+        if changes:
+            host.marked.intersection_update(unit.name for unit in host.store)
         if self._choice.update(changes, host.figures.take_changed()) or changes.is_all:
-            table.show(self._choice.names, self._empty(), (self._choice.terms.sort, self._choice.terms.descending))
-            if not self._has_selected and host.selected_unit is not None:
-                self._has_selected = table.select(host.selected_unit)
+            self._show()
         else:
             table.flush(changes)
+        host.session.watch({*host.marked, *(self._choice.names[row] for row in table.view.rows)})
+
+    def _show(self) -> None:
+        table = self.query_one(UnitTable)
+        table.show(self._choice.names, self._empty(), (self._choice.terms.sort, self._choice.terms.descending))
+        if self._wanted is not None and table.select(self._wanted):
+            self._wanted = None
 
     def status(self) -> Sequence[Piece]:
-        shown, total = len(self._choice.names), len(host_of(self).store)
-        return [Piece(f"{count(shown)}/{count(total)}", is_right=True)]
+        host, terms = host_of(self), self._choice.terms
+        pieces = []
+        if self._fault:
+            pieces.append(Piece(self._fault, "failed", is_right=True))
+        if terms.filter.text:
+            pieces.append(Piece(f"filter: {terms.filter.text}", "accent", is_right=True, action="screen.filter"))
+        if terms.groups:
+            pieces.append(Piece("only " + ",".join(sorted(terms.groups)), "accent", is_right=True, action="screen.states"))
+        if terms.faults_only:
+            pieces.append(Piece("only faults", "accent", is_right=True, action="screen.faults"))
+        if host.marked:
+            word = "range to here" if self._range_from else f"{len(host.marked)} marked"
+            pieces.append(Piece(f"▌{word}", "mark", is_right=True))
+        pieces.append(Piece(f"{count(len(self._choice.names))}/{count(len(host.store))}", is_right=True))
+        pieces.append(Piece(f"sort {terms.sort}{'▴' if terms.descending else ''}", "dim", rank=4, is_right=True, action="screen.sort"))
+        return pieces
 
     def _empty(self) -> str:
         host = host_of(self)
         if len(host.store):
-            return "no unit matches; Esc clears the filter"
-        return "no units are loaded" if host.link.phase == "live" else "connecting"
+            return "no unit is at fault; ! shows all" if self._choice.terms.faults_only else "no unit matches; Esc clears the filter"
+        return "no units are loaded" if host.link.phase == "live" else "connecting …"
+
+    # The cursor.
 
     def on_unit_table_moved(self, event: UnitTable.Moved) -> None:
-        host_of(self).selected_unit = event.name
+        host = host_of(self)
+        host.selected_unit = event.name
+        if self._range_from is not None and event.name is not None:
+            host.marked.update(self.query_one(UnitTable).names_between(self._range_from, event.name))
+            self.query_one(UnitTable).flush(Changes())
+        host.request_flush()
+
+    def on_unit_table_head_clicked(self, event: UnitTable.HeadClicked) -> None:
+        self._sort_by(event.key)
+
+    # Marks.
+
+    def action_mark(self) -> None:
+        host, table = host_of(self), self.query_one(UnitTable)
+        if table.current is not None:
+            host.marked ^= {table.current}
+            table.action_move(1)
+            host.request_flush()
+
+    def action_range(self) -> None:
+        """Begin a range at the cursor, or end the one that is under way."""
+        host, table = host_of(self), self.query_one(UnitTable)
+        self._range_from = table.current if self._range_from is None else None
+        if self._range_from is not None:
+            host.marked.add(self._range_from)
+        self.flush(Changes())
+
+    def action_mark_all(self) -> None:
+        host_of(self).marked.update(self._choice.names)
+        self.flush(Changes())
+
+    def action_unmark(self) -> None:
+        host_of(self).marked.clear()
+        self._range_from = None
+        self.flush(Changes())
+
+    # Narrowing.
+
+    def set_terms(self, terms: Terms) -> None:
+        """Show what these leave, from now on and the next time."""
+        self._choice.set_terms(terms)
+        self._show()
+        host_of(self).settings.change(
+            filter=terms.filter.text,
+            groups=tuple(sorted(terms.groups)),
+            faults_only=terms.faults_only,
+            sort=terms.sort,
+            descending=terms.descending,
+        )
+        self.flush(Changes())
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open(self._choice.terms.filter.text)
+
+    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
+        try:
+            wanted = Filter(event.text)
+        except BadFilter as error:
+            self._fault = str(error)
+            self.flush(Changes())
+            return
+        self._fault = ""
+        self.set_terms(replace(self._choice.terms, filter=wanted))
+
+    def on_filter_bar_closed(self) -> None:
+        self._fault = ""
+        self.query_one(UnitTable).focus()
+        self.flush(Changes())
+
+    def action_faults(self) -> None:
+        self.set_terms(replace(self._choice.terms, faults_only=not self._choice.terms.faults_only))
+
+    def only_group(self, group: str) -> None:
+        """Show one state alone, or all again when it is the one that is shown."""
+        groups = frozenset({group})
+        self.set_terms(replace(self._choice.terms, groups=frozenset() if self._choice.terms.groups == groups else groups))
+
+    def action_states(self) -> None:
+        self.run_worker(self._choose_states(), group="menu", exclusive=True)
+
+    async def _choose_states(self) -> None:
+        host, keys = host_of(self), iter("frusptnaedom")
+        choices = [
+            MenuChoice(
+                group,
+                next(keys),
+                f"{group:<10}",
+                count(host.store.counts[group]),
+                "",
+                look.ascii if host.ascii else look.symbol,
+                look.style,
+            )
+            for group, look in GROUPS.items()
+        ]
+        answer = await host.ask(Menu("Show only", choices, is_multiple=True, chosen=tuple(self._choice.terms.groups)))
+        if answer is not None:
+            self.set_terms(replace(self._choice.terms, groups=frozenset(answer)))
+
+    def action_clear(self) -> None:
+        """Esc: end the range, then drop the filter, then the states, one at a time."""
+        terms = self._choice.terms
+        if self._range_from is not None:
+            self._range_from = None
+            self.flush(Changes())
+        elif terms.filter.text:
+            self.set_terms(replace(terms, filter=Filter()))
+        elif terms.is_narrowed:
+            self.set_terms(replace(terms, groups=frozenset(), faults_only=False))
+
+    # Order.
+
+    def action_sort(self) -> None:
+        self.run_worker(self._choose_sort(), group="menu", exclusive=True)
+
+    async def _choose_sort(self) -> None:
+        terms = self._choice.terms
+        choices = [
+            MenuChoice(key, letter, key, "again: turn it round" if key == terms.sort else "") for key, letter in _SORT_KEYS_IN_MENU.items()
+        ]
+        answer = await host_of(self).ask(Menu("Sort by", choices, start=terms.sort))
+        if answer:
+            self._sort_by(answer[0])
+
+    def _sort_by(self, key: str) -> None:
+        terms = self._choice.terms
+        self.set_terms(replace(terms, sort=key, descending=not terms.descending if key == terms.sort else False))
+
+    def action_sort_by(self, step: int) -> None:
+        """Sort by the column `step` further on."""
+        at = SORT_KEYS.index(self._choice.terms.sort)
+        self.set_terms(replace(self._choice.terms, sort=SORT_KEYS[(at + step) % len(SORT_KEYS)], descending=False))
+
+
+def _terms_of(kept: "object") -> Terms:
+    """The terms that were kept; a filter that is no good any more is none."""
+    from supervisor.tui.settings import Kept
+
+    assert isinstance(kept, Kept)
+    try:
+        wanted = Filter(kept.filter)
+    except BadFilter:
+        wanted = Filter()
+    sort = kept.sort if kept.sort in SORT_KEYS else "state"
+    return Terms(wanted, frozenset(kept.groups) & frozenset(GROUPS), kept.faults_only, sort, kept.descending)

@@ -26,7 +26,7 @@ class Piece:
     rank: int = 0
     is_right: bool = False
     action: str = ""
-    glued: bool = False  # stands right behind the piece before it, and is left out with it
+    glued: bool = False  # stands right behind the piece before it, and goes with it where it does not matter more
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,16 @@ def place(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) ->
         if worst == 0:
             break
         at = max(index for index, piece in enumerate(kept) if piece.rank == worst)
+        while kept[at].glued and at and kept[at - 1].rank == worst:
+            at -= 1  # a key without its word, or a word without its key, says nothing
         end = at + 1
-        while end < len(kept) and kept[end].glued:
+        while end < len(kept) and kept[end].glued and kept[end].rank >= worst:
             end += 1
         del kept[at:end]
     placed, x = [], margin
     for index, piece in enumerate([piece for piece in kept if not piece.is_right]):
         x += gap if index and not piece.glued else 0
-        size = min(cell_len(piece.text), max(0, width - x))
+        size = min(cell_len(piece.text), max(0, width - margin - x))
         placed.append(Placed(x, size, piece))
         x += size
     right = [piece for piece in kept if piece.is_right]

@@ -91,7 +91,7 @@ def _text(unit: Unit, usage: Usage | None, column: Column, now_s: float) -> str:
     if column is STATE:
         return state_text(unit.look, brief, now_s)
     if column is NOTE:
-        return one_line(note_of(brief))
+        return one_line(note_of(brief) or str(brief.get("description") or ""))
     if column is CPU:
         return percent(None if usage is None else usage.cpu_percent)
     if column is MEMORY:

@@ -1,34 +1,46 @@
-"""What a widget may ask of the app it stands in, as a type: the app itself is imported by nothing below it."""
+"""What a screen or widget may ask of the app it stands in, as a type: the app itself is imported by nothing below it."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from rich.style import Style
 
 from supervisor.tui.clock import Clock
 from supervisor.tui.model.figures import Figures
+from supervisor.tui.model.impact import Impact
 from supervisor.tui.model.linkstate import LinkState
 from supervisor.tui.model.units import UnitStore
 
 if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+    from textual.screen import ModalScreen
     from textual.widget import Widget
 
     from supervisor.tui.link.protocol import Transport
+    from supervisor.tui.link.session import Session
     from supervisor.tui.settings import Settings
+
+T = TypeVar("T")
 
 
 class Host(Protocol):
-    """SupdApp, as screens and widgets know it."""
+    """SupdApp, as screens and widgets know it.
+
+    `look_styles` are the styles of the theme by name (see `themes.look_styles`); `theme_key` is another value whenever they are. `marked`
+    are the names of the units that are marked, in every view. `is_remote`: the supd runs on another machine.
+    """
 
     store: UnitStore
     figures: Figures
     clock: Clock
     transport: "Transport"
+    session: "Session"
     settings: "Settings"
     look_styles: dict[str, Style]
     theme_key: object
     ascii: bool
     is_read_only: bool
+    is_remote: bool
     selected_unit: str | None
     marked: set[str]
 
@@ -49,11 +61,28 @@ class Host(Protocol):
     def show_view(self, name: str) -> None:
         """Go to a view by its name ("units", "logs", "deps", ...). A view that does not exist is nothing."""
 
-    def act(self, verb: str, units: Sequence[str]) -> None:
-        """Do `verb` to units: ask first where it takes others along, then say what came of it."""
+    def show_logs(self, units: Sequence[str]) -> None:
+        """Go to the view of logs, with the lines of these units; of all when none is named."""
+
+    def act(self, verb: str, units: Sequence[str], signal: int = 15) -> None:
+        """Do `verb` to units: ask first where it hurts, then say what came of it."""
 
     def may(self, verb: str, units: Collection[str]) -> str:
-        """ "" when it may be done; else why not, as a clause."""
+        """Empty when it may be done; else why not, as a clause."""
+
+    async def impact(self, verb: str, units: Sequence[str]) -> Impact:
+        """What a start, stop or restart of these does to others; nothing, where supd cannot be asked."""
+
+    async def ask(self, screen: "ModalScreen[T]") -> "T | None":
+        """Show a dialogue and wait for its answer. Only in a worker."""
+
+    def notify(
+        self, message: str, *, title: str = "", severity: "SeverityLevel" = "information", timeout: float | None = None, markup: bool = True
+    ) -> None:
+        """A toast."""
+
+    def copy(self, text: str, what: str) -> None:
+        """To the clipboard of the person's own terminal (OSC 52), with a toast that says `what`."""
 
 
 def host_of(widget: "Widget") -> Host:

@@ -18,14 +18,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor.tui.model.states import note_of
+from supervisor.tui.model.format import fit, one_line
+from supervisor.tui.model.states import is_warning, note_of
 from supervisor.tui.model.units import EVERYTHING, Changes, Unit
-from supervisor.tui.widgets.columns import GUTTER_CELLS, NAME, STATE, Layout, cells_of, layout_for
+from supervisor.tui.widgets.columns import GUTTER_CELLS, NAME, NOTE, STATE, Layout, cells_of, layout_for
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.viewport import Viewport
 
 _STRIPS_KEPT = 4096
 _WHEEL_ROWS = 3
+_NOTE_LEAST_CELLS = 8  # a note behind the name that would be shorter says nothing
 _HEAD_LINES = 1
 
 
@@ -245,11 +247,11 @@ class UnitTable(Widget, can_focus=True):
             return (name,)
         columns = self._columns
         cells = cells_of(unit, host.figures.get(name), columns, host.clock.time_s())
-        inline = "" if columns.has_notes else note_of(unit.brief) if unit.brief.get("status_text") != note_of(unit.brief) else ""
+        warning = note_of(unit.brief) if is_warning(unit.brief) else ""
         is_cursor = row == self.view.cursor
         look = (unit.look.symbol, unit.look.ascii, unit.look.style)
         state = (name in host.marked, is_cursor, is_cursor and self.has_focus, host.store.is_stale, host.ascii)
-        return (cells, inline, look, state, self.size.width, host.theme_key)
+        return (cells, warning, unit.is_fault, look, state, self.size.width, host.theme_key)
 
     def _strip(self, key: object, row: int) -> Strip:
         strip = self._strips.get(key)
@@ -278,7 +280,7 @@ class UnitTable(Widget, can_focus=True):
             if column is NAME:
                 segments += self._named(unit, text, width, columns.has_notes, base)
             else:
-                style = tint if column is STATE else base + looks["dim"] if column.title == "NOTE" else base
+                style = tint if column is STATE else self._note_style(unit, base) if column is NOTE else base
                 segments.append(Segment(host.drawn(text.rjust(width) if column.is_right else text.ljust(width)), style))
             segments.append(Segment(" ", base))
         return Strip(segments).adjust_cell_length(self.size.width - 1, base)
@@ -287,12 +289,17 @@ class UnitTable(Widget, can_focus=True):
         """The name, and behind it what is wrong with its definition where no column tells it."""
         host = host_of(self)
         strong = base + Style(bold=True) if unit.is_fault and not host.store.is_stale else base
-        note = "" if has_notes else note_of(unit.brief)
         room = width - len(text) - 2
-        if not note or note == unit.brief.get("status_text") or room < 8:
+        if has_notes or room < _NOTE_LEAST_CELLS or not is_warning(unit.brief):
             return [Segment(host.drawn(text.ljust(width)), strong)]
-        tint = base + (Style() if host.store.is_stale else host.look_styles["warning"])
-        return [Segment(text + "  ", strong), Segment(host.drawn(note[:room].ljust(room)), tint)]
+        note = fit(one_line(note_of(unit.brief)), room).ljust(room)
+        return [Segment(text + "  ", strong), Segment(host.drawn(note), self._note_style(unit, base))]
+
+    def _note_style(self, unit: Unit, base: Style) -> Style:
+        host = host_of(self)
+        if host.store.is_stale:
+            return base
+        return base + host.look_styles["warning" if is_warning(unit.brief) else "" if note_of(unit.brief) else "dim"]
 
     def _head(self) -> Strip:
         host, base = host_of(self), self._style("table--head")

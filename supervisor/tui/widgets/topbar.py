@@ -12,45 +12,31 @@ from supervisor.tui.widgets.bar import Piece
 from supervisor.tui.widgets.host import Host
 
 _SPARK_CELLS = 8
-_WORDED_CELLS = 120  # from this width on the totals have words behind their numbers
 _TOLD_S = 20.0  # how long the end of an outage is told
-_LOAD_WORDS = {"running": "run", "starting": "start", "unhealthy": "unhealthy", "retry": "retry", "failed": "failed", "off": "off"}
+_WORDS = {"running": "run", "starting": "start", "stopping": "stop", "reloading": "reload", "waiting": "wait", "timer": "timed"}
+_RANKS = {"failed": 0, "running": 1, "retry": 1, "unhealthy": 1, "timer": 6, "done": 6, "off": 6, "masked": 6}
 _ALWAYS = ("running", "failed")
 
 
-def top_pieces(host: Host, width: int) -> list[Piece]:
-    """The first line, left to right as in a sentence; what matters least goes first when room is scarce."""
-    pieces = [Piece("supd ▸ " + host.label if width >= _WORDED_CELLS else host.label, "title"), link_piece(host)]
-    for group in (
-        "running",
-        "starting",
-        "stopping",
-        "reloading",
-        "retry",
-        "unhealthy",
-        "failed",
-        "waiting",
-        "timer",
-        "done",
-        "off",
-        "masked",
-    ):
+def top_pieces(host: Host) -> list[Piece]:
+    """The first line, left to right as in a sentence; what matters least goes first when room is scarce, words before numbers."""
+    pieces = [Piece("supd ▸ ", "dim", rank=6), Piece(host.label, "title", glued=True), link_piece(host)]
+    for group, look in GROUPS.items():
         number = host.store.counts[group]
         if not number and group not in _ALWAYS:
             continue
-        look = GROUPS[group]
-        word = f" {_LOAD_WORDS.get(group, group)}" if width >= _WORDED_CELLS else ""
         symbol = look.ascii if host.ascii else look.symbol
-        style = look.style if number else "dim"
-        rank = {"failed": 0, "running": 1, "unhealthy": 1, "retry": 1}.get(group, 4 if group in ("masked", "done", "timer") else 2)
-        pieces.append(Piece(f"{symbol} {count(number)}{word}", style, rank=rank, action=f"app.only_group('{group}')"))
+        style, action = look.style if number else "dim", f"app.only_group('{group}')"
+        pieces.append(Piece(f"{symbol} {count(number)}", style, rank=_RANKS.get(group, 2), action=action))
+        pieces.append(Piece(f" {_WORDS.get(group, group)}", style, rank=9 if style == "dim" else 8, action=action, glued=True))
     cores = os.cpu_count() or 1
     line = sparkline(host.figures.total_cpu.last(_SPARK_CELLS), _SPARK_CELLS, 100.0 * cores, host.ascii)
-    used = host.figures.cpu_percent / 100
-    pieces.append(Piece(f"cpu {line}", "dim", rank=5, is_right=True))
-    pieces.append(Piece(f" {used:.1f}/{cores}" if width >= _WORDED_CELLS else f" {used:.1f}", rank=5, is_right=True, glued=True))
-    pieces.append(Piece(f"mem {short_size(host.figures.memory_bytes)}", rank=6, is_right=True))
-    pieces.append(Piece(time.strftime("%H:%M:%S", time.localtime(host.clock.time_s())), "dim", rank=3, is_right=True))
+    pieces.append(Piece("cpu ", "dim", rank=3, is_right=True))
+    pieces.append(Piece(f"{line} ", "accent", rank=7, is_right=True, glued=True))
+    pieces.append(Piece(f"{host.figures.cpu_percent / 100:.1f}/{cores}", rank=3, is_right=True, glued=True))
+    pieces.append(Piece("mem ", "dim", rank=4, is_right=True))
+    pieces.append(Piece(short_size(host.figures.memory_bytes), rank=4, is_right=True, glued=True))
+    pieces.append(Piece(time.strftime("%H:%M:%S", time.localtime(host.clock.time_s())), "dim", rank=5, is_right=True))
     return pieces
 
 
@@ -65,6 +51,14 @@ def link_piece(host: Host) -> Piece:
     if link.phase == linkstate.LOST:
         return Piece("✗ lost", "failed")
     return Piece("◌ connecting", "accent")
+
+
+def access_piece(host: Host) -> Piece:
+    """What the person may do here, at the end of the line of keys; said loudly only when it is less than everything."""
+    if host.is_read_only:
+        return Piece("read-only", "warning", is_right=True)
+    access = str(host.session.status.get("access", ""))
+    return Piece("view only" if access == "view" else access, "warning" if access == "view" else "dim", rank=3, is_right=True)
 
 
 def banner_pieces(host: Host) -> list[Piece]:
