@@ -55,7 +55,6 @@ async def test_one_changed_unit_is_one_painted_line() -> None:
     app = make_app(*MANY)
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
-        await until(pilot, lambda: app.figures.get("u00") is not None, "figures came, which change every row")
         table = app.screen.query_one(UnitTable)
         asked: list[Region] = []
         refresh = table.refresh
@@ -65,6 +64,13 @@ async def test_one_changed_unit_is_one_painted_line() -> None:
             return refresh(*regions, **how)
 
         table.refresh = watched  # type: ignore[method-assign]  # to see what is asked of Textual
+
+        def is_quiet() -> bool:
+            asked.clear()
+            app.flush()
+            return not asked
+
+        await until(pilot, is_quiet, "nothing else changes")
         app.store.update([brief("u05", n_restarts=3), brief("u35", n_restarts=3)])
         app.flush()
         assert [(region.y, region.height) for region in asked] == [(6, 1)]
