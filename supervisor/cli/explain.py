@@ -8,6 +8,7 @@ from supervisor.cli.arguments import UsageError
 from supervisor.cli.screen import ago, moment
 from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
 from supervisor.client.errors import ApiError, NoDaemon
+from supervisor.client.reasons import digest, sentence
 from supervisor.client.terminal import neutralise
 
 TYPE_CHECKING = False
@@ -34,12 +35,9 @@ def why(session: Session) -> int:
     for answer in found:
         out.write(f"{out.symbol(answer['active_state'])} {answer['unit']} is {out.state(answer['active_state'], answer['sub_state'])}")
         for cause, count in digest(answer["because"]):
-            # The text of a dependency is about the unit that has it, and names the other one itself.
-            is_foreign = cause["unit"] not in ("", answer["unit"]) and cause["what"] != "dependency"
-            unit = f"{cause['unit']}: " if is_foreign else ""
             when = f"  {out.paint(ago(cause['time_s'], now_s), 'grey')}" if cause.get("time_s") else ""
             often = f" ({count} times)" if count > 1 else ""
-            out.write(f"  because {unit}{neutralise(str(cause['text']))}{often}{when}")
+            out.write(f"  because {neutralise(sentence(cause, answer['unit']))}{often}{when}")
         if not answer["because"]:
             out.write("  no reason is recorded: nothing has gone other than asked")
         if answer["next"]:
@@ -47,22 +45,6 @@ def why(session: Session) -> int:
             when = f", {ago(coming['time_s'], now_s)}" if coming.get("time_s") else ""
             out.write(f"  next: {coming['what']}{when}")
     return status
-
-
-def digest(causes: "list[Json]") -> "list[tuple[Json, int]]":
-    """Each reason once, nearest first, with how often it was recorded. What a nearer reason says already is left out."""
-    kept: list[Json] = []
-    counts: list[int] = []
-    for cause in causes:
-        text = str(cause["text"])
-        core = text.rpartition(": ")[2] if cause["what"] == "job" and text.count(": ") > 1 else text  # "the start job ended: failed: WHY"
-        same = [index for index, other in enumerate(kept) if other["unit"] == cause["unit"] and core in str(other["text"])]
-        if not same:
-            kept.append(cause)
-            counts.append(1)
-        elif text == kept[same[0]]["text"]:
-            counts[same[0]] += 1
-    return list(zip(kept, counts, strict=True))
 
 
 def events(session: Session) -> int:

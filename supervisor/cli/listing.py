@@ -5,6 +5,7 @@ import time
 from supervisor.cli.screen import ago, moment, table
 from supervisor.cli.session import OK, Session
 from supervisor.client.errors import ApiError
+from supervisor.client.relations import BACKWARD, FORWARD
 from supervisor.client.terminal import neutralise
 
 TYPE_CHECKING = False
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     Json = dict[str, Any]
-
-FORWARD = ("requires", "requisite", "wants", "binds_to", "upholds", "part_of")
-BACKWARD = ("required_by", "requisite_of", "wanted_by", "bound_by", "upheld_by", "consists_of")
 
 
 def list_units(session: Session) -> int:

@@ -46,6 +46,7 @@ def brief(core: Core, name: str) -> Json:
         "status_text": state.status_text,
         "active_enter_time_s": _seconds(state.active_enter_wall_us),
         "inactive_enter_time_s": _seconds(state.inactive_enter_wall_us),
+        "inactive_exit_time_s": _seconds(state.inactive_exit_wall_us),
         "state_change_time_s": _seconds(state.state_wall_us),
         "job": job_of(core, state.job) if state.job else None,
     }
@@ -65,7 +66,6 @@ def full(core: Core, name: str) -> Json:
         "reload_result": state.reload_result,
         "intent": _intent(state),
         "active_exit_time_s": _seconds(state.active_exit_wall_us),
-        "inactive_exit_time_s": _seconds(state.inactive_exit_wall_us),
         "condition_result": state.is_condition_met,
         "failed_step": state.failed_step,
         "failed_text": state.failed_text,

@@ -27,6 +27,7 @@ _BRIEF_OPTIONAL = {
     "status_text": js.STRING,
     "active_enter_time_s": _SECONDS,
     "inactive_enter_time_s": _SECONDS,
+    "inactive_exit_time_s": js.described(_SECONDS, "when its start began"),
     "exec_main_code": _EXIT_CODE,
     "exec_main_status": js.nullable(js.INTEGER),
     "health": js.described({"type": ["string", "null"], "enum": ["ok", "failing", None]}, "by the last answers of its health probes"),

@@ -3,6 +3,8 @@
 Where a sentence has room, `cli`'s longer words are used. Every function is total: a negative span is zero, an unknown value a dash.
 """
 
+import time
+
 from supervisor.client.terminal import neutralise
 
 _MINUTE_S = 60
@@ -66,3 +68,21 @@ def fit(text: str, width: int, ellipsis: str = "…") -> str:
     if len(text) <= width:
         return text
     return text[: max(0, width - len(ellipsis))] + ellipsis[:width]
+
+
+def moment(time_s: float | None, now_s: float) -> str:
+    """A time of the wall clock in at most twelve cells: "12:03:44" of the day that is `now_s`, "27 Nov 12:03" of another, "-" for none."""
+    if time_s is None:
+        return "-"
+    local, today = time.localtime(time_s), time.localtime(now_s)
+    is_today = local[:3] == today[:3]
+    return time.strftime("%H:%M:%S" if is_today else "%d %b %H:%M", local)
+
+
+def precise_span(seconds: float | None) -> str:
+    """How long something took, in at most six cells: "-", "87ms", "4.1s", "2m11"."""
+    if seconds is None:
+        return "-"
+    if seconds < 0.9995:
+        return f"{max(0.0, seconds) * 1000:.0f}ms"
+    return f"{seconds:.1f}s" if seconds < 59.95 else short_span(seconds)
