@@ -25,5 +25,14 @@ def _units() -> "type[ViewScreen]":
     return UnitsScreen
 
 
-VIEWS = (View("1", "units", "Units", "Units", _units),)
+def _logs() -> "type[ViewScreen]":
+    from supervisor.tui.screens.logs import LogsScreen
+
+    return LogsScreen
+
+
+VIEWS = (
+    View("1", "units", "Units", "Units", _units),
+    View("2", "logs", "Logs", "Logs", _logs),
+)
 BY_NAME = {view.name: view for view in VIEWS}

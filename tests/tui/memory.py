@@ -9,6 +9,8 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any
 
+from supervisor.client import logpages
+from supervisor.client.loglines import Filter, LocalStream
 from supervisor.daemon.api import answers
 from supervisor.daemon.api.handlers import ENABLED_OF_VERB
 from supervisor.daemon.api.service import Refusal
@@ -25,7 +27,8 @@ class MemoryTransport:
         self.world = world
         self.asked: list[tuple[str, Any]] = []  # (method, arguments) of every question, in order
         self.access: Json = {"access": "admin", "rights": [{"level": "admin", "patterns": None}]}
-        self.log_directories: dict[str, str] = {}
+        self.log_directories: dict[str, str] = {}  # of files that the client may read
+        self.served_logs: dict[str, str] = {}  # of files that only supd may read
         self.is_local = True
         self._is_lost = False
         self._why_lost = ""
@@ -154,6 +157,15 @@ class MemoryTransport:
         known = self.world.lines.get(self._unit(unit), [])
         chosen = known[-lines:] if after is None else known[int(after) :]
         return "".join(f"{line}\n" for line in chosen if lines or after is not None).encode(), str(len(known))
+
+    async def log_lines(self, unit: str, stream: str, query: dict[str, str]) -> Json:
+        self._note("log_lines", (unit, stream))
+        is_forward = "after" in query
+        place = logpages.read_place(query["after"] if is_forward else query["before"])
+        wanted = Filter(int(query.get("since_us", 0)), int(query["until_us"]) if "until_us" in query else None)
+        source = LocalStream(unit, self.served_logs.get(unit, "/nonexistent"), stream)
+        lines, following, is_over = logpages.page(source, place, int(query["count"]), wanted, is_forward=is_forward)
+        return {"lines": [logpages.row_of(line) for line in lines], "next": logpages.place_text(following), "is_over": is_over}
 
     def _note(self, method: str, arguments: Any = None) -> None:
         self.asked.append((method, arguments))

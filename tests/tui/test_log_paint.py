@@ -153,6 +153,27 @@ def test_marking_places_changes_looks_only_there(spans: list[tuple[str, paint.Lo
     assert [look for text, look in marked for _ in text] == looks
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("ab漢é ", min_size=1, max_size=9), st.sampled_from(("text", "found"))), max_size=6),
+    st.integers(0, 20),
+    st.integers(1, 20),
+)
+def test_cropping_shows_the_cells_asked_for(spans: list[tuple[str, paint.Look]], start: int, width: int) -> None:
+    cells: list[tuple[str, paint.Look]] = []
+    for text, look in spans:
+        for letter in text:
+            cells += [(letter, look), ("", look)] if cell_len(letter) == 2 else [(letter, look)]
+    wanted = cells[start : start + width]
+    if wanted and wanted[0][0] == "":
+        wanted[0] = (" ", wanted[0][1])
+    if wanted and cell_len(wanted[-1][0]) == 2:
+        wanted[-1] = (" ", wanted[-1][1])
+    kept, used = paint.cropped(spans, start, width)
+    assert [(letter, look) for text, look in kept for letter in text] == [each for each in wanted if each[0]]
+    assert used == len(wanted)
+
+
 def test_a_boundary_tells_how_the_run_before_it_ended() -> None:
     boundary = line(b"cd" * 16, unit="api-007", kind=RUN)
     asked: list[tuple[str, str]] = []

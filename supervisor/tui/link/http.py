@@ -121,6 +121,10 @@ class HttpTransport:
                 answer.value()
             return answer.body, answer.headers.get("supd-log-cursor", "")
 
+    async def log_lines(self, unit: str, stream: str, query: dict[str, str]) -> Json:
+        fields = "".join(f"&{name}={quote(value)}" for name, value in query.items())
+        return await self._object(f"/v1/units/{quote(unit)}/log/lines?stream={stream}{fields}")
+
     async def _get(self, target: str) -> Any:
         with _troubles():
             return await self._client.get(target)

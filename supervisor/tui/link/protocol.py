@@ -106,3 +106,6 @@ class Transport(Protocol):
 
     async def log_bytes(self, unit: str, lines: int = 0, after: str | None = None) -> tuple[bytes, str]:
         """Raw bytes of the log and the cursor after them: the last `lines` (1 MiB at most), or what came since the cursor `after`."""
+
+    async def log_lines(self, unit: str, stream: str, query: dict[str, str]) -> Json:
+        """{"lines", "next", "is_over"}: one page of one stream of the log, as `client.logpages` asks for it."""

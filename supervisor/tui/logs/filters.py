@@ -15,9 +15,10 @@ from supervisor.tui.logs.store import NOTE, RUN, TEXT, Chunk, Line
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`include` and `exclude` as typed, empty for none; `least_level` of `levels`; times in microseconds, `until_us` inclusive."""
+    """Patterns as typed, empty for none; `least_level` of `levels`; times in microseconds, `until_us` inclusive."""
 
     include: str = ""
+    search: str = ""  # must be there too
     exclude: str = ""
     least_level: int = levels.NONE
     since_us: int = 0
@@ -34,25 +35,23 @@ class Filter:
         if line.time_us < self.since_us or (self.until_us is not None and line.time_us > self.until_us):
             return False
         if line.kind == RUN:
-            return not self.include
+            return not self.include and not self.search
         if line.level < self.least_level:
             return False
         if self.exclude and pattern(self.exclude).matches(line.text):
             return False
-        return not self.include or pattern(self.include).matches(line.text)
+        return all(pattern(typed).matches(line.text) for typed in (self.include, self.search) if typed)
 
     def places(self, chunk: Chunk, start: int, stop: int) -> "array[int]":
         """The places from `start` to before `stop` whose lines are wanted."""
-        if self.include:
-            found = pattern(self.include).places(chunk, start, stop)
-            kinds = [place for place in _landmarks(chunk, start, stop) if chunk.kind(place) == NOTE]
-            if kinds:
-                chosen = [place for place in found if chunk.kind(place) == TEXT]
-                found = array("H", sorted(chosen + kinds))
-            elif _landmarks(chunk, start, stop):
-                found = array("H", [place for place in found if chunk.kind(place) == TEXT])
-        else:
-            found = array("H", range(start, stop))
+        found = array("H", range(start, stop))
+        for typed in (self.include, self.search):
+            if typed:
+                chosen = pattern(typed).places(chunk, start, stop)
+                found = chosen if len(found) == stop - start else array("H", sorted(set(found).intersection(chosen)))
+        if (self.include or self.search) and (landmarks := _landmarks(chunk, start, stop)):
+            texts = [place for place in found if chunk.kind(place) == TEXT]
+            found = array("H", sorted(texts + [place for place in landmarks if chunk.kind(place) == NOTE]))
         if self.exclude:
             unwanted = set(pattern(self.exclude).places(chunk, start, stop))
             found = array("H", [place for place in found if place not in unwanted or chunk.kind(place) != TEXT])

@@ -139,6 +139,38 @@ def wrapped(spans: list[Span], width: int) -> list[list[Span]]:
     return rows
 
 
+def cropped(spans: list[Span], start: int, width: int) -> tuple[list[Span], int]:
+    """(what of the spans lies in the `width` cells from cell `start` on, the cells it takes); half a wide character is a blank."""
+    kept: list[Span] = []
+    used = 0
+    for text, look in spans:
+        if start or used + len(text) > width or not text.isascii():
+            text, start = _cropped(text, start, width - used)
+        if text:
+            kept.append((text, look))
+            used += width_of(text)
+        if used >= width:
+            break
+    return kept, used
+
+
+def _cropped(text: str, start: int, room: int) -> tuple[str, int]:
+    """(the part of one text, cells still to be left out of what follows)."""
+    if text.isascii():
+        return text[start : start + room], max(0, start - len(text))
+    shown, column, stop = [], 0, start + room
+    for character in text:
+        following = column + cell_len(character)
+        if start <= column and following <= stop:
+            shown.append(character)
+        elif following > start and column < stop:
+            shown.append(" " * (min(following, stop) - max(column, start)))
+        column = following
+        if column >= stop:
+            break
+    return "".join(shown), max(0, start - column)
+
+
 def _fitting(text: str, room: int) -> int:
     """How many characters fit into `room` cells."""
     if text.isascii():

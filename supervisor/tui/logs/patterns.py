@@ -38,6 +38,10 @@ class Pattern:
     def __hash__(self) -> int:
         return hash(self.typed)
 
+    def for_files(self) -> re.Pattern[bytes]:
+        """The same for a reader of files, for which colour in a line is part of it; to choose blocks, not to judge lines."""
+        return re.compile(self._raw.pattern, re.IGNORECASE if self.ignores_case else 0)
+
     def matches(self, raw: bytes) -> bool:
         """Whether it is found in these bytes of one line."""
         if b"\x1b" in raw:

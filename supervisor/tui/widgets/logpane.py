@@ -1,0 +1,402 @@
+"""A log as one piece to put anywhere: the line above it, the lines, and the line to type into. Full screen, strip and tab are this.
+
+It joins three things that know nothing of each other: a `LogFeed` that keeps a store, a `LogReader` that chooses from it, and a `LogView`
+that shows it; and it carries all keys of a log. `show_units` says whose log it is. Filter, search, wrapping, the place sideways and
+the time column are the pane's own and survive every change of units.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual import on
+from textual.actions import SkipAction
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Label
+
+from supervisor.tui.link.logfeed import LogFeed
+from supervisor.tui.logs.filters import Filter
+from supervisor.tui.logs.reader import ERRORS, LogReader
+from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
+from supervisor.tui.model.format import count
+from supervisor.tui.widgets.bar import Bar
+from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.logbar import LogStatus, log_pieces
+from supervisor.tui.widgets.logruns import RunEnds
+from supervisor.tui.widgets.logview import LogView
+
+_SLICE_S = 0.008  # of work between two looks at the keyboard
+_NEAR_LINES = 200  # so near the end of what is in memory, more is fetched
+_RATE_S = 1.0
+_TYPED_S = 0.05
+_ASKED = {"/": "search", "&": "filter", "\\": "leave out"}
+
+
+class LogPane(Vertical):
+    """The log of some units. `eager`: fetch as much of the past as memory holds, for searching in it."""
+
+    DEFAULT_CSS = """
+    LogPane { height: 1fr; }
+    LogPane > .log--ask { height: 1; display: none; background: $panel; }
+    LogPane .log--ask > Label { padding: 0 1; color: $accent; }
+    LogPane .log--ask > Input { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
+    LogPane > Bar { background: $panel; }
+    """
+    BINDINGS = [
+        Binding("slash", "ask('/')", "search", key_display="/", id="log.search", priority=True),
+        Binding("n", "hit(1)", "next", id="log.next"),
+        Binding("N", "hit(-1)", "previous", show=False, id="log.previous"),
+        Binding("ampersand", "ask('&')", "filter", key_display="&", id="log.filter", priority=True),
+        Binding("backslash", "ask('\\\\')", "exclude", key_display="\\", id="log.exclude", priority=True),
+        Binding("H", "hide", "hide/dim", id="log.hide"),
+        Binding("v", "level", "level", id="log.level"),
+        Binding("F", "range", "range", id="log.range"),
+        Binding("e", "error(1)", "next error", show=False, id="log.next-error"),
+        Binding("E", "error(-1)", "previous error", show=False, id="log.previous-error"),
+        Binding("right_square_bracket", "run(1)", "next run", show=False, id="log.next-run"),
+        Binding("left_square_bracket", "run(-1)", "previous run", show=False, id="log.previous-run"),
+        Binding("m", "mark", "mark", show=False, id="log.mark"),
+        Binding("V", "select", "select", show=False, id="log.select"),
+        Binding("y", "copy", "copy", id="log.copy"),
+        Binding("S", "save", "save", show=False, id="log.save"),
+        Binding("p", "pager", "pager", show=False, id="log.pager"),
+        Binding("J,enter", "panel", "line", show=False, id="log.panel"),
+        Binding("escape", "clear", "clear", show=False, id="log.clear"),
+    ]
+
+    def __init__(self, *, is_eager: bool = False, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.is_eager = is_eager
+        self.feed: LogFeed | None = None
+        self.reader = LogReader(LogStore())
+        self.title = ""
+        self._asking = ""
+        self._rate: tuple[float, int, float | None] = (0.0, 0, None)  # at, lines added then, lines a second
+        self._lines = 0  # in memory, told once a second: a number that changes in each frame is read by nobody
+        self._has_changed = False
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="log-bar")
+        yield LogView()
+        with Horizontal(classes="log--ask"):
+            yield Label("/")
+            typed = Input(select_on_focus=False, compact=True)
+            typed.cursor_blink = False
+            yield typed
+
+    def on_mount(self) -> None:
+        self._ends = RunEnds(host_of(self).transport, self._learned)
+        self.view.run_text = self._ends.text
+        self.view.show(self.reader, "no unit is chosen")
+        self._show_bar()
+
+    @property
+    def view(self) -> LogView:
+        return self.query_one(LogView)
+
+    def focus_log(self) -> None:
+        self.view.focus()
+
+    # Whose log it is.
+
+    def show_units(self, units: Sequence[str], title: str = "") -> None:
+        """Show the log of these units from now on."""
+        units = tuple(dict.fromkeys(units))
+        if self.feed is not None and self.feed.units == units:
+            return
+        before = self.reader
+        self.title = title or (units[0] if len(units) == 1 else f"{count(len(units))} units")
+        self.feed = LogFeed(units, host_of(self).transport, self._feed_changed)
+        if self.is_eager:
+            self.feed.want_lines(CAPACITY_LINES)
+        self.reader = LogReader(self.feed.store)
+        self.reader.units = units
+        self.reader.hides, self.reader.time_mode, self.reader.is_ascii = before.hides, before.time_mode, host_of(self).ascii
+        self.reader.want(before.wanted)
+        self.reader.look_for(before.search)
+        self._rate, self._lines = (0.0, 0, None), 0
+        self.view.show(self.reader, "")
+        self._show_bar()
+        self.run_worker(self.feed.run(), group="feed", exclusive=True)
+
+    def note(self, text: str) -> None:
+        """A line of our own at the end of the log, such as that the connection was lost for a while."""
+        self.reader.store.note(time.time_ns() // 1000, text)
+        self._feed_changed()
+
+    def _feed_changed(self) -> None:
+        self._has_changed = True
+        host_of(self).request_flush()
+
+    def flush(self) -> None:
+        """Paint what came; called by the flush of the screen it stands in."""
+        if not self.is_mounted or self.feed is None:
+            return
+        self._measure()
+        if self._has_changed:
+            self._has_changed = False
+            self.reader.arrived()
+            self.view.empty = self._empty_text()
+            self.view.look_again()
+            self._fetch_nearby()
+            if not self.reader.index.is_complete or (self.reader.hits is not None and not self.reader.hits.is_complete):
+                self._work()
+        self._show_bar()
+
+    def _empty_text(self) -> str:
+        feed = self.feed
+        if feed is None:
+            return "no unit is chosen"
+        if not feed.is_open:
+            return feed.trouble or "opening the log"
+        if len(self.reader.store):
+            return "no line matches; Esc clears the filter" if feed.is_at_begin else "no line matches yet; looking further back"
+        return "nothing was written yet"
+
+    def _measure(self) -> None:
+        at, added, _ = self._rate
+        now = host_of(self).clock.monotonic_s()
+        if now - at >= _RATE_S:
+            since = self.reader.store.added - added
+            self._rate = (now, self.reader.store.added, since / (now - at) if at else None)
+            self._lines = len(self.reader.store)
+
+    def _show_bar(self) -> None:
+        feed = self.feed
+        status = LogStatus(
+            self.title, self._lines or len(self.reader.store), self._rate[2],
+            feed is not None and (feed.is_paging or not feed.is_open), feed is None or feed.is_at_begin,
+            feed.trouble if feed is not None else "", self.view.has_focus,
+        )  # fmt: skip
+        self.query_one("#log-bar", Bar).show(log_pieces(self.reader, status, self.size.width))
+
+    # More lines than are in memory.
+
+    @on(LogView.Moved)
+    def _moved(self) -> None:
+        self._show_bar()
+        self._fetch_nearby()
+
+    def _fetch_nearby(self) -> None:
+        """Older lines when the reader comes near the oldest, or when the wanted ones do not fill the screen; lines of a hole near him."""
+        feed, view = self.feed, self.reader.view
+        if feed is None or not feed.is_open or feed.is_paging:
+            return
+        position, total = view.position()
+        is_short = total < view.rows and self.reader.index.is_complete
+        if (is_short or (not view.follows and position < _NEAR_LINES)) and not feed.is_at_begin:
+            self.run_worker(feed.page_back(self.reader.wanted if self.reader.hides else Filter()), group="page", exclusive=True)
+        elif not view.follows and total:
+            last = view.index.id_at(min(total - 1, position + view.rows + _NEAR_LINES))
+            store = self.reader.store
+            first = store.find(view.index.id_at(position))[0]
+            for at in range(store.chunk_at(first.number) + 1, store.chunk_at(store.find(last)[0].number) + 1):
+                if not store.chunks[at].is_joined:
+                    self.run_worker(feed.fill(store.chunks[at - 1]), group="page", exclusive=True)
+                    return
+
+    def _work(self) -> None:
+        self.run_worker(self._build(), group="index", exclusive=True)
+
+    async def _build(self) -> None:
+        """Look at all lines for the filter and the count of hits, in slices."""
+        while True:
+            deadline = time.perf_counter() + _SLICE_S
+            while (more := self.reader.work()) and time.perf_counter() < deadline:
+                pass
+            self._feed_changed()
+            if not more:
+                return
+            await asyncio.sleep(0)
+
+    # Choosing lines.
+
+    def want(self, wanted: Filter) -> None:
+        """Show other lines."""
+        self.reader.want(wanted)
+        self._chosen()
+
+    def _chosen(self) -> None:
+        self.view.empty = self._empty_text()
+        self.view.forget()
+        self._work()
+        self._fetch_nearby()
+        self._show_bar()
+
+    def action_level(self) -> None:
+        self.reader.next_level()
+        self._chosen()
+
+    def action_hide(self) -> None:
+        self.reader.toggle_hides()
+        self._chosen()
+
+    def action_ask(self, what: str) -> None:
+        """Open the line to type into."""
+        self._asking = what
+        self.query_one(Label).update(f"{_ASKED[what]} {what}")
+        typed = self.query_one(Input)
+        typed.value = {"/": self.reader.search, "&": self.reader.wanted.include, "\\": self.reader.wanted.exclude}[what]
+        typed.cursor_position = len(typed.value)
+        self.query_one(".log--ask").display = True
+        self.screen.set_focus(typed)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._asking:
+            self._typed_timer = self.set_timer(_TYPED_S, lambda text=event.value: self._take(text))
+
+    def _take(self, text: str) -> None:
+        """Use what is typed, if it is still what is typed."""
+        if not self._asking or self.query_one(Input).value != text:
+            return
+        self._use(text)
+
+    def _use(self, text: str) -> None:
+        if self._asking == "/":
+            if text != self.reader.search:
+                self.reader.look_for(text)
+                self._chosen()
+        else:
+            before = self.reader.wanted
+            wanted = replace(before, include=text) if self._asking == "&" else replace(before, exclude=text)
+            if wanted != before:
+                self.want(wanted)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._use(event.value)
+        was_search = self._asking == "/"
+        self._close_ask()
+        if was_search and event.value:
+            self.action_hit(-1 if self.reader.view.follows else 1, is_first=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # These keys have priority, so that what is typed right behind them already finds the line; inside it they are letters.
+        return not (action == "ask" and self._asking)
+
+    def _close_ask(self) -> None:
+        self._asking = ""
+        self.query_one(".log--ask").display = False
+        self.screen.set_focus(self.view)
+
+    def action_clear(self) -> None:
+        """Take back one thing: what is typed, the selection, the search, the filter."""
+        reader = self.reader
+        if self._asking:
+            self._use("")
+            self._close_ask()
+        elif reader.anchor is not None:
+            reader.anchor = None
+            self.view.look_again()
+        elif reader.search:
+            reader.look_for("")
+            self._chosen()
+        elif not reader.wanted.is_empty:
+            self.want(Filter())
+        else:
+            raise SkipAction
+        self._show_bar()
+
+    # Jumping.
+
+    def action_hit(self, step: int, is_first: bool = False) -> None:
+        if not self.reader.search:
+            self.action_ask("/")
+            return
+        self._seek(Filter(search=self.reader.search), step, "match", is_first=is_first)
+
+    def action_error(self, step: int) -> None:
+        self._seek(ERRORS, step, "error")
+
+    def action_run(self, step: int) -> None:
+        self._seek(Filter(), step, "run", kind=RUN)
+
+    def _seek(self, wanted: Filter, step: int, what: str, *, kind: int = TEXT, is_first: bool = False) -> None:
+        self.run_worker(self._seeking(wanted, step, what, kind, is_first), group="seek", exclusive=True)
+
+    async def _seeking(self, wanted: Filter, step: int, what: str, kind: int, is_first: bool) -> None:
+        """Go to the next such line; upwards through older pages as well."""
+        reader, feed = self.reader, self.feed
+        start = reader.view.cursor
+        if is_first and start is not None and reader.index.holds(start) and wanted.matches(reader.store.line(start)):
+            self.view.go_to(start)
+            return
+        while True:
+            for found in reader.seek(wanted, step, kind=kind, start=start):
+                if found is not None:
+                    self.view.go_to(found)
+                    return
+                await asyncio.sleep(0)
+            if step > 0 or feed is None or feed.is_at_begin:
+                break
+            start = reader.index.id_at(0) if len(reader.index) else start
+            if not await feed.page_back(reader.wanted if reader.hides else Filter()):
+                await asyncio.sleep(_TYPED_S)  # another page is on its way
+            while reader.work():
+                await asyncio.sleep(0)
+        if is_first and step > 0:
+            self._seek(wanted, -1, what, kind=kind)
+            return
+        self.notify(f"no {'further' if step > 0 else 'earlier'} {what}", timeout=2)
+
+    # One line, or some.
+
+    def action_mark(self) -> None:
+        self.reader.toggle_mark()
+        self._changed_by_key()
+
+    def action_select(self) -> None:
+        self.reader.toggle_selection()
+        self._changed_by_key()
+
+    def _changed_by_key(self) -> None:
+        self.view.look_again()
+        self._show_bar()
+
+    def action_copy(self) -> None:
+        from supervisor.tui.widgets.clipboard import copy
+
+        raw = self.reader.selected_bytes()
+        number = len(self.reader.selection())
+        if raw:
+            copy(self.app, raw)
+            self.notify(f"copied {count(number)} {'line' if number == 1 else 'lines'}, {count(len(raw))} bytes", timeout=2)
+        self.reader.anchor = None
+        self._changed_by_key()
+
+    @on(LogView.Opened)
+    def action_panel(self) -> None:
+        from supervisor.tui.modals.logline import LogLine
+
+        cursor = self.reader.view.cursor
+        if cursor is not None:
+            self.app.push_screen(LogLine(self.reader.store.line(cursor)))
+
+    def action_range(self) -> None:
+        from supervisor.tui.modals.logrange import LogRange
+
+        now_us = int(host_of(self).clock.time_s() * 1e6)
+        self.app.push_screen(LogRange(self.reader.wanted, now_us), self._take_range)
+
+    def _take_range(self, chosen: tuple[int, int | None] | None) -> None:
+        if chosen is not None:
+            self.want(replace(self.reader.wanted, since_us=chosen[0], until_us=chosen[1]))
+
+    def action_save(self) -> None:
+        from supervisor.tui.modals.logsave import LogSave
+
+        self.app.push_screen(LogSave(self.reader, self.title))
+
+    def action_pager(self) -> None:
+        from supervisor.tui.widgets.pager import show_in_pager
+
+        self.run_worker(show_in_pager(self.app, self.reader), group="pager", exclusive=True)
+
+    def _learned(self) -> None:
+        self.view.forget()
