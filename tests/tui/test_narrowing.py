@@ -22,7 +22,7 @@ UNITS = [
 
 
 def shown(app: SupdApp) -> list[str]:
-    return list(app.screen.query_one(UnitTable)._names)
+    return list(app.screen.query_one(UnitTable).keys_shown)
 
 
 def tabs(app: SupdApp) -> str:

@@ -20,6 +20,7 @@ from supervisor.tui.screens.unitkeys import UnitKeys
 from supervisor.tui.widgets.bar import Piece
 from supervisor.tui.widgets.filterbar import FilterBar
 from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.lines import LineList
 from supervisor.tui.widgets.table import UnitTable
 
 _SORT_KEYS_IN_MENU = dict(zip(SORT_KEYS, "sncmurp", strict=True))
@@ -66,7 +67,7 @@ class UnitsScreen(UnitKeys):
             self._show()
         else:
             table.flush(changes)
-        host.session.watch({*host.marked, *(self._choice.names[row] for row in table.view.rows)})
+        host.session.watch({*host.marked, *table.in_sight})
 
     def _show(self) -> None:
         table = self.query_one(UnitTable)
@@ -100,15 +101,15 @@ class UnitsScreen(UnitKeys):
 
     # The cursor.
 
-    def on_unit_table_moved(self, event: UnitTable.Moved) -> None:
+    def on_line_list_moved(self, event: LineList.Moved) -> None:
         host = host_of(self)
-        host.selected_unit = event.name
-        if self._range_from is not None and event.name is not None:
-            host.marked.update(self.query_one(UnitTable).names_between(self._range_from, event.name))
+        host.selected_unit = event.key
+        if self._range_from is not None and event.key is not None:
+            host.marked.update(self.query_one(UnitTable).keys_between(self._range_from, event.key))
             self.query_one(UnitTable).flush(Changes())
         host.request_flush()
 
-    def on_unit_table_head_clicked(self, event: UnitTable.HeadClicked) -> None:
+    def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:
         self._sort_by(event.key)
 
     # Marks.
