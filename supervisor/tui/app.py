@@ -7,6 +7,7 @@ everything it runs go on.
 """
 
 import gc
+import os
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
@@ -31,7 +32,7 @@ from supervisor.tui.model.units import EVERYTHING, UnitStore
 from supervisor.tui.pace import Pace
 from supervisor.tui.screens.units import UnitsScreen
 from supervisor.tui.screens.view import ViewScreen
-from supervisor.tui.settings import Settings
+from supervisor.tui.settings import Settings, read_keys
 from supervisor.tui.views import BY_NAME, VIEWS
 
 # Collections of the youngest generation stay rare and those of the oldest all but never happen: with Python's own thresholds they are
@@ -56,7 +57,7 @@ class SupdApp(App[None]):
     DEFAULT_MODE = "units"
     BINDINGS = [
         *[Binding(view.key, f"show_view('{view.name}')", view.title, show=False, id=f"view.{view.name}") for view in VIEWS],
-        Binding("q", "detach", "detach", show=False, id="app.detach"),
+        Binding("q,ctrl+q", "detach", "detach", show=False, id="app.detach"),
         Binding("ctrl+r", "resync", "resync", show=False, id="app.resync"),
         Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw"),
     ]
@@ -94,7 +95,10 @@ class SupdApp(App[None]):
         self.theme_key: object = None
         self.set_reactive(SupdApp.selected_unit, unit)
         self._wanted_theme = theme
-        self._keys_path = keys_path
+        self._keys_faults: list[str] = []
+        if os.path.exists(keys_path):  # else no view needs to be loaded for the names of its keys
+            keys, self._keys_faults = read_keys(keys_path, binding_ids())
+            self.set_keymap(keys)
         self._pace = Pace()
         self._flush_timer: Timer | None = None
         self._frames_waiting = frames_waiting or self._queued_frames
@@ -201,6 +205,8 @@ class SupdApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda _: self._resolve_looks())
         self.set_interval(_CLOCK_TICK_S, self.request_flush, name="clock")
         self.run_worker(self.session.run(), group="session", exclusive=True)
+        for fault in self._keys_faults:
+            self.notify(fault, title="a key of your own is not used", severity="warning", timeout=15, markup=False)
         if self.settings.kept.view in BY_NAME:
             self.show_view(self.settings.kept.view)
         gc.freeze()
@@ -230,6 +236,14 @@ class SupdApp(App[None]):
             self.switch_mode(name)
             self.settings.change(view=name)
 
+    def go_to_unit(self, name: str) -> None:
+        """Put the cursor of the first view on a unit, with the filter lifted if it hides it."""
+        self.selected_unit = name
+        self.show_view("units")
+        screen = self._view_screen()
+        if isinstance(screen, UnitsScreen):
+            screen.go_to(name)
+
     def show_logs(self, units: Sequence[str]) -> None:
         """Go to the view of logs, with the lines of these units; of all when none is named."""
         self.log_units = tuple(units)
@@ -256,6 +270,19 @@ class SupdApp(App[None]):
 
 
 def _wants_no_colour() -> bool:
-    import os
-
     return "NO_COLOR" in os.environ
+
+
+def binding_ids() -> set[str]:
+    """The names of every key that a person may choose anew."""
+    from textual.dom import DOMNode
+
+    found, classes = set(), [DOMNode]
+    for view in VIEWS:
+        view.load()  # its widgets are classes that exist from then on
+    while classes:
+        each = classes.pop()
+        classes += each.__subclasses__()
+        if each.__module__.startswith("supervisor."):
+            found |= {one.id for one in vars(each).get("BINDINGS", ()) if isinstance(one, Binding) and one.id}
+    return found

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import Vertical
 
 from supervisor.tui.modals.menu import Choice as MenuChoice
 from supervisor.tui.modals.menu import Menu
@@ -46,7 +47,8 @@ class UnitsScreen(UnitKeys):
     ]
 
     def compose_view(self) -> ComposeResult:
-        yield UnitTable(id="units")
+        with Vertical(classes="pane"):
+            yield UnitTable(id="units")
         yield FilterBar(id="filter")
 
     def on_mount(self) -> None:
@@ -111,6 +113,14 @@ class UnitsScreen(UnitKeys):
 
     def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:
         self._sort_by(event.key)
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on a unit; a filter that hides it is lifted."""
+        host, table = host_of(self), self.query_one(UnitTable)
+        if name in host.store and name not in self._choice.names:
+            self.set_terms(replace(self._choice.terms, filter=Filter(), groups=frozenset(), faults_only=False))
+        table.select(name)
+        table.focus()
 
     # Marks.
 

@@ -4,7 +4,7 @@ A view's own class gives the content (`compose_view`), repaints it (`flush_view`
 (`status`), and lists its keys as bindings; the line of keys is made from those that are shown and valid now.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.actions import parse
@@ -14,7 +14,11 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
+from supervisor.tui.modals.help import Help
+from supervisor.tui.modals.jump import Jump, Target
+from supervisor.tui.modals.palette import Command, Palette, unit_commands
 from supervisor.tui.model.units import EVERYTHING, Changes
+from supervisor.tui.themes import names
 from supervisor.tui.views import VIEWS
 from supervisor.tui.widgets.bar import Bar, Piece
 from supervisor.tui.widgets.host import host_of
@@ -28,7 +32,15 @@ class ViewScreen(Screen[None]):
     """A view. Subclasses set NAME to their row in the table of views."""
 
     NAME: ClassVar[str] = ""
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "next pane", show=False, id="app.next-pane"),
+        Binding("shift+tab", "app.focus_previous", "pane before", show=False, id="app.pane-before"),
+        Binding("z", "zoom", "zoom this pane", show=False, id="app.zoom"),
+        Binding("ctrl+o", "jump", "jump to ...", show=False, id="app.jump"),
+        Binding("question_mark", "help", "help", id="app.help"),
+        Binding(":,ctrl+p", "palette", "palette", id="app.palette"),
+    ]
+    ABOUT: ClassVar[str] = ""  # a sentence or two at the head of the help
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_CELLS, "-normal"), (WIDE_CELLS, "-wide")]
 
     def compose(self) -> ComposeResult:
@@ -74,6 +86,85 @@ class ViewScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self.flush(EVERYTHING)
+
+    # What works in every view.
+
+    def action_zoom(self) -> None:
+        """Give the whole content to the pane that has the focus, or give the others their place again."""
+        content = self.query_one("#content")
+        if content.has_class("-zoomed"):
+            content.remove_class("-zoomed")
+            self.query(".pane, .pane-group").remove_class("-zoom")
+            return
+        focused = self.focused
+        for pane in focused.ancestors_with_self if focused is not None else ():
+            if pane.has_class("pane"):
+                pane.add_class("-zoom")
+                for group in self.query(".pane-group"):
+                    group.set_class(group in pane.ancestors, "-zoom")
+                content.add_class("-zoomed")
+                return
+
+    def action_help(self) -> None:
+        self.app.push_screen(Help(f"Keys: {self._title()}", self.keys(), self.ABOUT))
+
+    def keys(self) -> list[tuple[Binding, str]]:
+        """Every binding of ours that works now, with its key as it is shown."""
+        bindings = [active.binding for active in self.active_bindings.values() if active.enabled and active.binding.id]
+        return [(binding, self.app.get_key_display(binding)) for binding in bindings]
+
+    def _title(self) -> str:
+        return next((view.title for view in VIEWS if view.name == self.NAME), "")
+
+    def action_jump(self) -> None:
+        self.app.push_screen(Jump(self.jump_targets()), self._go)
+
+    def jump_targets(self) -> list[Target]:
+        """Everything that can have the focus, and every view."""
+        targets = [
+            Target(widget.region.x, widget.region.y, widget.focus)
+            for widget in self.focus_chain
+            if widget.region.area and not isinstance(widget, Input)
+        ]
+        placed = self.query_one("#tabs", Bar).places()
+        for view in VIEWS:
+            action = f"app.show_view('{view.name}')"
+            x = next((one.x for one in placed if one.piece.action == action), None)
+            if x is not None:
+                targets.append(Target(x, 1, lambda name=view.name: host_of(self).show_view(name)))  # type: ignore[misc]  # a lambda's default
+        return targets
+
+    def _go(self, target: Target | None) -> None:
+        if target is not None:
+            target.go()
+
+    def action_palette(self) -> None:
+        host = host_of(self)
+        self.app.push_screen(Palette(self.commands(), lambda query: unit_commands(host, host.go_to_unit, query)), self._run_command)
+
+    def commands(self) -> list[Command]:
+        """What the palette offers besides units: the keys of this view, the views, the themes."""
+        found: dict[str, Command] = {}
+        for binding, key in self.keys():
+            if binding.description and binding.action not in ("palette",):
+                found.setdefault(binding.action, Command(binding.description, key, self._runner(binding.action)))
+        themes = [Command(f"theme {name}", "", lambda name=name: setattr(self.app, "theme", name)) for name in names()]  # type: ignore[misc]  # as above
+        return [*found.values(), *themes]
+
+    def _runner(self, action: str) -> Callable[[], object]:
+        """Runs an action where the key would have: at the widget that has the focus, or else further out."""
+        focused = self.focused or self
+
+        async def run() -> None:
+            for node in focused.ancestors_with_self:
+                if await self.app.run_action(action, node):
+                    return
+
+        return lambda: self.app.call_later(run)
+
+    def _run_command(self, command: Command | None) -> None:
+        if command is not None:
+            command.run()
 
     def _tabs(self, width: int) -> Iterable[Piece]:
         for view in VIEWS:

@@ -97,6 +97,10 @@ class Bar(Widget, can_focus=False):
             self._line = None
             self.refresh()
 
+    def places(self) -> list[Placed]:
+        """Where each piece stands now."""
+        return place(self._pieces, self.size.width, self.gap)
+
     @property
     def text(self) -> str:
         """What stands in the line, for tests and for people who read the screen by ear."""
@@ -129,7 +133,7 @@ class Bar(Widget, can_focus=False):
         self._line = None
 
     async def on_click(self, event: events.Click) -> None:
-        for placed in place(self._pieces, self.size.width, self.gap):
+        for placed in self.places():
             if placed.piece.action and placed.x <= event.x < placed.x + placed.width:
                 event.stop()
                 await self.run_action(placed.piece.action)

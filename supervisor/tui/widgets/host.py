@@ -61,6 +61,9 @@ class Host(Protocol):
     def show_view(self, name: str) -> None:
         """Go to a view by its name ("units", "logs", "deps", ...). A view that does not exist is nothing."""
 
+    def go_to_unit(self, name: str) -> None:
+        """Put the cursor of the first view on a unit, with the filter lifted if it hides it."""
+
     def show_logs(self, units: Sequence[str]) -> None:
         """Go to the view of logs, with the lines of these units; of all when none is named."""
 
