@@ -62,6 +62,17 @@ def usage_of(pid: int) -> Usage | None:
     return Usage(int(fields[21]) * _PAGE_BYTES, (int(fields[11]) + int(fields[12])) * _TICK_NSEC)
 
 
+def end_of(pid: int) -> int | None:
+    """How the zombie `pid` ended, as wait(2) tells it (field 52 of `proc_pid_stat(5)`); None where that cannot be seen."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        is_ours = os.geteuid() in (0, os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return None
+    return int(fields[49]) if fields[0] == b"Z" and is_ours else None
+
+
 def _parse(pid: int, raw: bytes, accepts_zombie: bool) -> Process | None:
     # The name may hold anything, blanks and parentheses included: the last parenthesis ends it.
     head, _, tail = raw.rpartition(b")")

@@ -281,8 +281,12 @@ class Shell:
         """
         state = self.engine.core.states.get(others.unit)
         life = state.invocation_id if state is not None else ""
+        self.after_keeper(lambda: self._kill_in_life(others, life))
+
+    def after_keeper(self, act: Callable[[], object]) -> None:
+        """Act once the keeper has carried out all it was sent, and its reports of everything before that are read."""
         self._echoes += 1
-        self._after_echo[self._echoes] = lambda: self._kill_in_life(others, life)
+        self._after_echo[self._echoes] = act
         self.link.send({}, [["echo", self._echoes]])
         self.watch_link()
 

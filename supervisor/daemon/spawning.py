@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from supervisor.daemon import stdio
 from supervisor.daemon.passing import Passing
 from supervisor.daemon.prepare_error import PrepareError
+from supervisor.daemon.proctable import end_of
 from supervisor.keeper.messages import SpawnRequest
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
@@ -295,9 +296,20 @@ class Spawning:
         unit, pid = self._watched_aliens.pop(pidfd)
         self._shell.reactor.remove_reader(pidfd)
         os.close(pidfd)
-        if pid not in self._reaped:
-            self.drain(unit)
-            self._shell.post(ev.AlienExited(unit, pid, ExitCode.UNKNOWN, 0))
+        status = end_of(pid)
+        if status is not None and not self._shell.processes.is_child_of_keeper(pid):
+            self._tell_alien_end(unit, pid, *_decoded(status))
+        else:  # orphaned meanwhile, so that the keeper tells how it ended; or taken note of by its parent alone
+            self._shell.after_keeper(lambda: self._on_alien_unseen(unit, pid))
+
+    def _on_alien_unseen(self, unit: str, pid: int) -> None:
+        """The keeper has said all it knew when the process was gone: if it did not reap it, nobody can tell how it ended."""
+        if pid not in self._reaped and not self._shell.processes.is_child_of_keeper(pid):
+            self._tell_alien_end(unit, pid, ExitCode.UNKNOWN, 0)
+
+    def _tell_alien_end(self, unit: str, pid: int, code: ExitCode, status: int) -> None:
+        self.drain(unit)
+        self._shell.post(ev.AlienExited(unit, pid, code, status))
 
     # -- questions of the engine -----------------------------------------------------------------------------------
 
@@ -343,6 +355,13 @@ class Spawning:
     def _tell(self, unit: str, troubles: list[str] | None, error: BaseException | None) -> None:
         for text in [*(troubles or ()), *([f"cannot clear away after {unit}: {error}"] if error else ())]:
             self._shell.on_record(fx.Record(unit, "definition", text))
+
+
+def _decoded(status: int) -> tuple[ExitCode, int]:
+    """A status of wait(2) in the words of the keeper's reports."""
+    if os.WIFEXITED(status):
+        return ExitCode.EXITED, os.WEXITSTATUS(status)
+    return ExitCode.DUMPED if os.WCOREDUMP(status) else ExitCode.KILLED, os.WTERMSIG(status)
 
 
 def _spawn_text(step: str, number: int, exit_status: int, request: SpawnRequest | None) -> str:
