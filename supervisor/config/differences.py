@@ -107,6 +107,10 @@ DIFFERENCES = (
 BEHAVIOURS = {
     "context/signals": "Every signal has its default disposition: systemd ignores SIGPIPE (IgnoreSIGPIPE=), and pipelines run on.",
     "dependencies/requisite-none-fails-to-start": "The order of jobs without after is accidental: in systemd the start was over sooner.",
+    "notify/main-pid-handed-on": "How the process that became the main one ended is told; systemd takes the empty cgroup for its end.",
+    "notify/main-pid-handed-on-old-fails": "How the process that became the main one ended is told; systemd takes the empty cgroup for it.",
     "phases/forking-parent-fails": "The status of the parent that failed is shown, and the restart lists apply to it.",
+    "phases/forking-parent-hangs": "The status of the parent that failed is shown, and the restart lists apply to it.",
+    "phases/forking-parent-killed": "The status of the parent that failed is shown, and the restart lists apply to it.",
     "phases/start-missing-forking": "The status of the parent that failed is shown, and the restart lists apply to it.",
 }

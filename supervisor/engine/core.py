@@ -14,8 +14,6 @@ from supervisor.model.events import Instant
 from supervisor.model.specification import Unit
 from supervisor.model.states import ActiveState, SubState, Wanted
 
-_AWAITS_RESTART = frozenset({SubState.AUTO_RESTART, SubState.AUTO_RESTART_QUEUED})
-
 
 def _no_reaction(state: UnitState, old: SubState) -> None:
     raise AssertionError("the engine was not assembled")
@@ -64,14 +62,6 @@ class Core:
     def active(self, name: str) -> ActiveState:
         state = self.states.get(name)
         return ActiveState.INACTIVE if state is None else state.active
-
-    def merging_state(self, name: str) -> ActiveState:
-        """The state by which jobs are merged: a unit that waits for its automatic restart has still to be started, so it counts as down.
-
-        Else a reload merged into the start job of that restart would leave a reload alone (systemd's job_type_collapse).
-        """
-        state = self.states.get(name)
-        return ActiveState.INACTIVE if state is None or state.sub in _AWAITS_RESTART else state.active
 
     def job_of(self, name: str) -> Job | None:
         state = self.states.get(name)

@@ -231,8 +231,8 @@ def _read_pid_file(core: Core, state: UnitState, *, waits: bool) -> None:
 def _reload_command_ended(core: Core, state: UnitState, result: Result) -> None:
     state.reload_result = result
     service = phases.service_of(core, state)
-    if state.main is None and state.is_main_known and state.result == Result.SUCCESS and service.exit_type == "main":
-        life.enter_stop(core, state, Result.SUCCESS)
+    if not life.is_good(core, state):
+        life.enter_running(core, state, Result.SUCCESS)  # nobody is left who could say that the reload is over
     elif state.notify_state == "reloading":
         life.set_state(core, state, S.RELOAD_NOTIFY)
     elif result == Result.SUCCESS and service.type == "notify-reload" and state.main is not None:

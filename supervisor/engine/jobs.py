@@ -107,7 +107,7 @@ class Jobs:
 
     def _merge_into(self, state: UnitState, old: Job, type_: JobType, *, is_manual: bool) -> int:
         """Merge a wish into the job that is there; a running one that does not cover it begins again (job_install)."""
-        merged = jobtypes.merge_and_collapse(old.type, type_, self._core.merging_state(state.name))
+        merged = jobtypes.merge_and_collapse(old.type, type_, self._core.active(state.name))
         assert merged is not None
         covers = old.state == JobState.WAITING or (type_ != RELOAD and jobtypes.is_superset(old.type, type_))
         old.is_manual = old.is_manual or is_manual

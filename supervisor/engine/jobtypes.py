@@ -50,10 +50,11 @@ def collapse(type_: JobType, active: ActiveState) -> JobType | None:
     is_going_or_gone = active.is_down or active == ActiveState.DEACTIVATING
     if type_ == JobType.TRY_RESTART:
         return None if is_going_or_gone else RESTART
+    # What is still starting has nothing to read anew: its start reads all there is.
     if type_ == JobType.TRY_RELOAD:
-        return None if is_going_or_gone else RELOAD
+        return RELOAD if active.is_up else None
     if type_ == RELOAD_OR_START:
-        return START if is_going_or_gone else RELOAD
+        return RELOAD if active.is_up else START
     return type_
 
 

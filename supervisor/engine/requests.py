@@ -30,8 +30,7 @@ def on_job_requested(core: Core, jobs: Jobs, event: JobRequested) -> None:
     name = core.aliases.get(event.unit, event.unit)
     try:
         _check_allowed(core, event, name)
-        is_start = event.type == JobType.RELOAD_OR_START
-        type_ = jobtypes.collapse(event.type, core.merging_state(name) if is_start else core.active(name))
+        type_ = jobtypes.collapse(event.type, core.active(name))
         if type_ is None:
             core.emit(Answer(event.request))
             return

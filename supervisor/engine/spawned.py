@@ -56,14 +56,18 @@ def on_spawn_failed(core: Core, event: ev.SpawnFailed) -> None:
 def _never_ran(core: Core, state: UnitState, process: Process, step: str, exit_status: int, text: str) -> None:
     """A process failed before its program ran: that counts as its exit with the step's status."""
     is_main = process is state.main
-    state.failed_step, state.failed_text = step, text
+    service = phases.service_of(core, state)
     core.note(state.name, "spawn", f"cannot run the {process.phase} command: {text}", step=step, exit_status=exit_status)
+    commands = phases.commands_of(service, process.phase)
+    if step == "exec" and process.index < len(commands) and commands[process.index].ignores_failure:
+        exit_status = 0  # a program that need not succeed need not be there: it is passed over (exec_child)
+    else:
+        state.failed_step, state.failed_text = step, text
     if is_main:
         state.is_main_known = True
     if step in ("environment", "fork"):
         exits.resources_failed(core, state, process, is_main=is_main)
         return
-    service = phases.service_of(core, state)
     if is_main and service.type in ("simple", "idle") and not state.is_type_ready:
         # Type simple does not wait for exec: it was up, and then its process left with this status.
         life.type_is_ready(core, state)

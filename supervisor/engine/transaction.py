@@ -324,7 +324,7 @@ class Transaction:
         for unit, jobs in self._jobs.items():
             merged: JobType | None = jobs[0].type
             for job in jobs[1:]:
-                merged = jobtypes.merge_and_collapse(merged, job.type, self._core.merging_state(unit)) if merged else None
+                merged = jobtypes.merge_and_collapse(merged, job.type, self._core.active(unit)) if merged else None
             if merged is not None:
                 continue
             for index, one in enumerate(jobs):
@@ -350,7 +350,7 @@ class Transaction:
     def _merge(self) -> None:
         for unit, jobs in self._jobs.items():
             first = jobs[0]
-            active = self._core.merging_state(unit)
+            active = self._core.active(unit)
             for job in jobs[1:]:
                 merged = jobtypes.merge_and_collapse(first.type, job.type, active)
                 assert merged is not None

@@ -116,7 +116,7 @@ def stop(core: Core, state: UnitState) -> Outcome:
 
 def reload(core: Core, state: UnitState) -> Outcome:
     """Reload a running unit."""
-    if state.active in (ActiveState.RELOADING, ActiveState.ACTIVATING):
+    if state.active == ActiveState.RELOADING:
         return "again"
     if state.active != ActiveState.ACTIVE or state.name not in core.specs:
         return JobResult.INVALID

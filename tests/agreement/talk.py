@@ -1,8 +1,8 @@
 """`talk LOG UNIT TAG WORD...`: a program that speaks sd_notify(3), for scenarios. Runs outside the package, with the standard library.
 
 Words, in order: `KEY=VALUE[,KEY=VALUE]` sends one datagram, `child:...` sends it from a child, `parent-pid` sends MAINPID of our parent,
-`forked-main` forks a child that lives on and sends its MAINPID, `sleep:S`, `exit:N`, `kill:N`, `block`. In a value
-`@mono` is CLOCK_MONOTONIC in microseconds.
+`forked-main` forks a child that lives on and sends its MAINPID (`forked-main:S`: it leaves with 7 after S seconds), `sleep:S`,
+`exit:N`, `kill:N`, `block`. In a value `@mono` is CLOCK_MONOTONIC in microseconds.
 """
 
 import os
@@ -30,10 +30,13 @@ def send(text: str) -> None:
         sock.send(text.encode())
 
 
-def live_on() -> int:
-    """A child that does nothing until it is killed."""
+def live_on(span_s: str) -> int:
+    """A child that does nothing until it is killed, or until so many seconds are over."""
     pid = os.fork()
     if not pid:
+        if span_s:
+            time.sleep(float(span_s))
+            os._exit(7)
         signal.pause()
         os._exit(0)
     return pid
@@ -57,7 +60,7 @@ def do(word: str) -> None:
             os._exit(0)
         os.waitpid(pid, 0)
     elif head == "forked-main":
-        send(f"MAINPID={live_on()}")
+        send(f"MAINPID={live_on(rest)}")
     elif head == "parent-pid":
         send(f"MAINPID={os.getppid()}")
     else:

@@ -181,3 +181,15 @@ def test_success_codes_count_for_the_main_process_of_every_type() -> None:
         world.start("a")
         world.advance(SECOND)
         assert (type_, *world.state("a")) == (type_, "inactive", "dead", "success")
+
+
+def test_a_program_that_need_not_succeed_need_not_be_there() -> None:
+    world = World(unit("a", type="oneshot", exec_start=["-nowhere", "next"], restart="on-failure"))
+    world.behave("a", cannot_exec(), exits(0))
+    world.start("a")
+    assert world.state("a") == ("inactive", "dead", "success")
+    assert world.programs("a") == ["nowhere", "next"]
+    world = World(unit("a", type="oneshot", exec_start="-nowhere"))
+    world.behave("a", cannot_exec())
+    world.start("a")
+    assert (world.show("a")["exec_main_code"], world.show("a")["exec_main_status"]) == ("exited", 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisor.model.states import JobMode
+from supervisor.model.states import JobMode, Phase
 from tests.spec.behaviour import Process, exits, runs
 from tests.spec.build import SECOND, target, unit
 from tests.spec.world import World
@@ -374,11 +374,44 @@ def test_a_circle_is_seen_among_units_that_had_two_contradicting_jobs() -> None:
 
 
 def test_a_reload_merged_into_an_automatic_restart_leaves_it_a_start() -> None:
-    world = World(unit("a", restart="always", restart_us=10 * SECOND, exec_reload="again"))
+    world = World(unit("a", restart="always", restart_us=10 * SECOND, exec_reload="again", after=["b"]), unit("b", type="notify"))
     world.behave("a", exits(1), Process())
+    world.behave("b", runs())
     world.start("a")
-    assert world.sub("a") == "auto-restart"
-    world.reload("a")
+    world.start("b")
     world.advance(10 * SECOND)
+    assert world.sub("a") == "auto-restart-queued"
+    world.reload("a")
+    world.notify("b", READY="1")
     assert world.sub("a") == "running"
     assert world.engine.list_jobs() == []
+
+
+def test_a_reload_of_what_is_still_starting_is_part_of_its_start() -> None:
+    world = World(unit("a", exec_start_pre="pre", exec_reload="again"))
+    world.behave("a", exits(0, after_us=SECOND), phase=Phase.START_PRE)
+    started = world.start("a")
+    reloaded = world.reload("a")
+    assert reloaded.job == started.job
+    world.advance(SECOND)
+    assert (world.sub("a"), world.job_result(reloaded)) == ("running", "done")
+    assert "reload" not in world.spawns("a")
+
+
+def test_a_reload_passed_on_to_what_is_still_starting_does_nothing() -> None:
+    world = World(unit("a", exec_reload="again", propagates_reload_to=["b"]), unit("b", exec_start_pre="pre", exec_reload="again"))
+    world.behave("b", exits(0, after_us=SECOND), phase=Phase.START_PRE)
+    world.start("a")
+    world.start("b")
+    world.reload("a")
+    world.advance(SECOND)
+    assert world.spawns("a")[-1] == "reload"
+    assert (world.sub("b"), "reload" in world.spawns("b")) == ("running", False)
+
+
+def test_what_waits_for_its_automatic_restart_cannot_be_reloaded() -> None:
+    world = World(unit("a", restart="always", restart_us=10 * SECOND, exec_reload="again"))
+    world.behave("a", exits(1))
+    world.start("a")
+    answer = world.reload("a")
+    assert (world.sub("a"), world.job_result(answer)) == ("auto-restart", "invalid")

@@ -232,6 +232,28 @@ def test_a_reload_runs_its_lines_and_the_service_is_reloading_meanwhile() -> Non
     assert world.environment("a", Phase.RELOAD)["MAINPID"] == str(world.show("a")["main_pid"])
 
 
+def test_a_reload_of_a_service_that_has_exited_leaves_it_exited() -> None:
+    world = World(unit("a", type="oneshot", remain_after_exit=True, exec_reload="one"))
+    world.behave("a", exits(0))
+    world.behave("a", exits(0, after_us=SECOND), phase=Phase.RELOAD)
+    world.start("a")
+    answer = world.reload("a")
+    world.advance(SECOND)
+    assert (world.sub("a"), world.job_result(answer)) == ("exited", "done")
+
+
+def test_a_reload_during_which_the_main_process_said_reloading_and_ended_is_over() -> None:
+    world = World(unit("a", type="notify", exec_reload="one", timeout_start_us=None))
+    world.behave("a", says_ready())
+    world.behave("a", exits(0, after_us=SECOND), phase=Phase.RELOAD)
+    world.start("a")
+    world.reload("a")
+    world.notify("a", RELOADING="1")
+    world.signal("a", 15)
+    world.advance(SECOND)
+    assert world.state("a") == ("inactive", "dead", "success")
+
+
 def test_a_reload_that_fails_leaves_the_service_running() -> None:
     world = World(unit("a", exec_reload="one"))
     world.behave("a", exits(1), phase=Phase.RELOAD)
