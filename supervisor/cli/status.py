@@ -75,6 +75,8 @@ def _block(session: Session, unit: "Json") -> None:
         rows.append(("Memory", size(unit["memory_current_bytes"])))
     if unit.get("cpu_usage_nsec") is not None:
         rows.append(("CPU", span(unit["cpu_usage_nsec"] / 1e9)))
+    if unit.get("log_lost_bytes"):
+        rows.append(("Log", out.paint(f"{size(unit['log_lost_bytes'])} of its output were lost; supctl logs {name} shows where", "yellow")))
     if unit.get("needs_restart"):
         rows.append(("Note", out.paint(f"the unit file has changed; supctl restart {name} makes it effective", "yellow")))
     rows += [("Bad file", out.paint(error_line(error), "red")) for error in _errors_in(session, unit)]

@@ -184,6 +184,12 @@ class LogPump:
     def lost_bytes(self, unit: str) -> int:
         return sum(pace.stream.lost_bytes for pace in self._of(unit))
 
+    def note_lost(self, stream: str, count: int, reason: str) -> None:
+        """So many bytes of the stream were lost before they came here. Told in its log where they are missing."""
+        if (pace := self._paces.get(stream)) is not None:
+            pace.stream.note_lost(count, reason)
+            self._drain_now(pace.stream)
+
     def notes(self) -> list[str]:
         """What a person should know about the logs, as sentences."""
         found = []
@@ -191,6 +197,8 @@ class LogPump:
             stream = pace.stream
             if stream.trouble:
                 found.append(f"{stream.trouble}; {stream.lost_bytes} bytes were dropped so that the unit need not wait.")
+            elif stream.lost_bytes:
+                found.append(f"{stream.lost_bytes} bytes that {stream.unit} wrote were lost ({stream.loss}); its log shows where.")
             if not stream.is_spliced:
                 found.append(f"The log of {stream.unit} is copied, not spliced: its file system refuses splice(2), a kill may lose a line.")
         return [*found, self._keeping.trouble] if self._keeping.trouble else found

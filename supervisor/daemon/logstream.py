@@ -76,9 +76,9 @@ class LogStream:
         self.is_spliced = True
         self.lost_bytes = 0  # ever
         self.first_position: tuple[int, int] | None = None  # where the first byte that came through here stands
+        self.loss = ""  # why bytes were lost the last time
         self.trouble = ""  # why nothing can be written at this moment
         self._gap_bytes = 0  # lost and not told yet
-        self._gap_reason = ""
         self._lock = allocate_lock()
         self._is_closed = False
 
@@ -109,6 +109,11 @@ class LogStream:
         """(sequence, offset) where the next byte will stand."""
         with self._lock:
             return self.segment.position()
+
+    def note_lost(self, count: int, reason: str) -> None:
+        """So many bytes were lost before what the pipe holds now."""
+        with self._lock:
+            self._count_lost(count, reason)
 
     def enlarge(self) -> bool:
         """Give the pipe 1 MiB; False where the kernel does not allow it (a user's pipes share one budget)."""
@@ -227,11 +232,11 @@ class LogStream:
     def _count_lost(self, count: int, reason: str) -> None:
         self.lost_bytes += count
         self._gap_bytes += count
-        self._gap_reason = reason
+        self.loss = reason
 
     def _tell_gap(self, end: int) -> int:
         """Write that something is missing here; how many bytes that took. The gap stays untold if even this cannot be written."""
-        note = f"\n-- supd: {self._gap_bytes} bytes of output are missing here; {self._gap_reason} --\n".encode()
+        note = f"\n-- supd: {self._gap_bytes} bytes of output are missing here; {self.loss} --\n".encode()
         if os.pwrite(self.segment.fileno(), note, end) < len(note):
             os.ftruncate(self.segment.fileno(), end)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -172,6 +172,8 @@ class Spawning:
                 self.passing.adopt(name, descriptor)
                 continue
             self._stored.add(name)
+        if emptied := self._shell.link.table["emptied"]:
+            self._on_emptied(emptied)  # before what the pipes hold is moved: it came first
         self.passing.settle_all()
 
     def _marked(self, unit: str) -> tuple[int, int] | None:
@@ -198,12 +200,20 @@ class Spawning:
             self._shell.on_echo(report[1])
         elif kind == "reexec_failed":
             self._shell.on_reexec_failed(report[1])
+        elif kind == "emptied":
+            self._on_emptied(report[1])
         elif kind == "reaped":
             self._on_reaped(*report[1:])
         elif (book := self.runs.get(report[1])) is not None:
             self._on_run(kind, report, book)
         elif self._exec_probes is None or not self._exec_probes.on_report(report):
             self._shell.link.send({}, [["forget", report[1]]])
+
+    def _on_emptied(self, counts: dict[str, int]) -> None:
+        """Nobody pumped for so long that the keeper had to make room: told in the logs, then the keeper may forget it."""
+        for name, count in counts.items():
+            self._shell.pump.note_lost(name.removeprefix("log:"), count, "no manager could be started, and the pipe was full")
+        self._shell.link.send({}, [["told_emptied", counts]])
 
     def _on_run(self, kind: str, report: list[Any], book: RunBook) -> None:
         shell, run, unit = self._shell, report[1], book.unit

@@ -19,6 +19,7 @@ OPS: dict[str, tuple[type, ...]] = {
     "journal": (str,),
     "reexec": (),
     "echo": (int,),
+    "told_emptied": (dict,),
     "leave": (int,),
 }
 SPAWN_FIELDS: dict[str, type] = {

@@ -25,6 +25,7 @@ from typing import Any
 from supervisor.keeper import batch, messages, reap, reexec, syscalls
 from supervisor.keeper import spawn as spawning
 from supervisor.keeper.journal import Journal
+from supervisor.keeper.lastresort import LastResort
 from supervisor.keeper.manager import Manager
 from supervisor.keeper.runs import Run, Table
 from supervisor.keeper.stderr import say
@@ -73,7 +74,8 @@ class Keeper:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         self._journal: Journal | None = None
-        self._replacement = reexec.Replacement(manager, self._table, self._store, self._kill_manager)
+        self._last_resort = LastResort(self._store)
+        self._replacement = reexec.Replacement(manager, self._table, self._store, self._last_resort, self._kill_manager)
         self._ops: dict[str, Callable[..., None]] = {
             "journal": self._keep_journal,
             "echo": lambda number: self._table.notices.append(["echo", number]),
@@ -83,6 +85,7 @@ class Keeper:
             "drop": self._store.drop,
             "forget": self._table.forget,
             "ack": self._table.acknowledge,
+            "told_emptied": self._last_resort.note_told,
             "ready": self._note_ready,
             "leave": self._note_leaving,
         }
@@ -98,7 +101,9 @@ class Keeper:
         self._was_ever_ready = True
         if content["journal"]:
             self._keep_journal(content["journal"])
+        self._last_resort.counts.update(content.get("emptied", {}))  # the table of a keeper before this one knows none
         self._start_at_s = time.monotonic()
+        self._last_resort.arm(self._start_at_s)
 
     def _catch_signals(self, wake_write_fd: int) -> None:
         signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
@@ -145,13 +150,14 @@ class Keeper:
     # Deadlines follow from state; usually there are none.
 
     def _wait_s(self) -> float | None:
-        deadlines = [at for at in (self._start_at_s, self._kill_at_s, self._ending_at_s) if at is not None]
+        deadlines = [at for at in (self._start_at_s, self._kill_at_s, self._ending_at_s, self._last_resort.at_s) if at is not None]
         if self._leave_status is not None:
             deadlines.append(self._leave_at_s)
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _tend_deadlines(self) -> None:
         now_s = time.monotonic()
+        self._last_resort.tend(now_s)
         if self._leave_status is not None and now_s >= self._leave_at_s:
             say(f"the manager did not leave within {LEAVE_LIMIT_S:g} s as it said; it is left behind")
             self._exit_status = self._leave_status
@@ -301,6 +307,9 @@ class Keeper:
 
     def _note_ready(self) -> None:
         self._was_ever_ready = True
+        self._last_resort.disarm()
+        if self._last_resort.counts:
+            self._table.notices.append(["emptied", dict(self._last_resort.counts)])
 
     def _note_leaving(self, exit_status: int) -> None:
         self._leave_status = exit_status
@@ -401,6 +410,7 @@ class Keeper:
         self._close_link()
         self._manager.pid = 0
         self._kill_at_s = None
+        self._last_resort.arm(time.monotonic())
         how = f"exit status {end.status}" if end.code == "exited" else f"signal {end.status}"
         if self._leave_status is None:
             self._replacement.exec_if_due()
@@ -421,6 +431,7 @@ class Keeper:
             "starts": self._manager.starts + 1,
             "keeper_pid": os.getpid(),
             "nofile_soft": self._manager.nofile[0],
+            "emptied": self._last_resort.counts,
         }
         try:
             self._manager.start(messages.encode(table), self._store.inherited())

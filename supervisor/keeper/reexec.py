@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from supervisor.keeper.lastresort import LastResort
 from supervisor.keeper.manager import Manager
 from supervisor.keeper.manager import command as manager_command
 from supervisor.keeper.reap import End
@@ -90,10 +91,11 @@ def load(content: Content, table: Table, store: Store, *, is_trial: bool = False
 class Replacement:
     """The way from one keeper to the next: trial, the manager's end, exec."""
 
-    def __init__(self, manager: Manager, table: Table, store: Store, kill_manager: Callable[[], None]) -> None:
+    def __init__(self, manager: Manager, table: Table, store: Store, last_resort: LastResort, kill_manager: Callable[[], None]) -> None:
         self._manager = manager
         self._table = table
         self._store = store
+        self._last_resort = last_resort
         self._kill_manager = kill_manager
         self._is_due = False
         self.trial_pid = 0
@@ -105,6 +107,7 @@ class Replacement:
             "nofile": list(self._manager.nofile),
             "starts": self._manager.starts,
             "signals": self._table.signals,
+            "emptied": self._last_resort.counts,
         }
         return content_of(self._table, self._store, more)
 

@@ -135,6 +135,19 @@ def test_a_pipe_that_the_keeper_held_goes_on_with_what_was_written_meanwhile(pum
     pumping.pump = LogPump(str(pumping.directory))
 
 
+def test_what_was_lost_while_nobody_pumped_is_told_before_what_the_pipe_holds(pumping: Pumping) -> None:
+    held = os.dup(pumping.pump.open_pipe("web"))
+    os.write(held, b"before\n")
+    pumping.pump.stop()
+    pumping.pump = LogPump(str(pumping.directory))
+    pumping.pump.adopt("web", held)
+    os.write(held, b"after\n")
+    pumping.pump.note_lost("web", 7, "nobody pumped")
+    assert pumping.text("web") == b"before\n\n-- supd: 7 bytes of output are missing here; nobody pumped --\nafter\n"
+    assert pumping.pump.lost_bytes("web") == 7
+    assert pumping.pump.notes() == ["7 bytes that web wrote were lost (nobody pumped); its log shows where."]
+
+
 def test_stopping_moves_what_is_left(pumping: Pumping) -> None:
     pumping.pump.start()
     os.write(pumping.pump.open_pipe("web"), b"last\n")
@@ -216,7 +229,7 @@ def test_a_full_disk_drops_and_counts_and_the_gap_is_told_later(small_disk: Path
     pumping.pump.drain("web")
     pumping.until(lambda: pumping.text("web").endswith(b"there is room again\n"))
     assert f"{lost} bytes of output are missing here".encode() in pumping.text("web")
-    assert pumping.pump.notes() == []
+    assert pumping.pump.notes() == [f"{lost} bytes that web wrote were lost (the log could not be written); its log shows where."]
     os.close(writer)
     pumping.close()
 
