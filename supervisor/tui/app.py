@@ -90,7 +90,7 @@ class SupdApp(App[None]):
         self.is_remote = is_remote
         self.ascii = ascii
         self.marked: set[str] = set()
-        self.log_units: tuple[str, ...] = ()  # whose lines the view of logs shows; empty: of all
+        self.log_units: tuple[str, ...] | None = None  # whose lines the view of logs shows; empty: of all; None: of what is chosen
         self.look_styles: dict[str, Style] = themes.look_styles({}, True)
         self.theme_key: object = None
         self.set_reactive(SupdApp.selected_unit, unit)

@@ -17,6 +17,8 @@ NO_COLOUR = "ansi-dark"  # carries no colour of its own that the filter would ha
 
 _DIM = 0.42  # how far dim text goes towards the background: still above a contrast of 4.5 in supd's own themes
 
+_OKABE_ITO = ("#56B4E9", "#E69F00", "#33B891", "#F0E442", "#CC79A7", "#E8844A", "#8FA8C8", "#B9B9B9")  # some lightened to be read on dark
+
 THEMES = (
     Theme(
         name=DEFAULT,
@@ -46,6 +48,7 @@ THEMES = (
             "block-cursor-background": "#2B4C63", "block-cursor-foreground": "#FFFFFF", "block-cursor-text-style": "bold",
             "block-cursor-blurred-background": "#22282E", "border": "#414A52", "border-blurred": "#2A2F35",
             "footer-key-foreground": "#56B4E9", "input-selection-background": "#56B4E9 35%",
+            **{f"look-unit-{number}": colour for number, colour in enumerate(_OKABE_ITO)},
             "look-failed": "#F07A2B",  # vermilion, lightened until it reads on this background
         },
     ),
@@ -61,6 +64,12 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "title": ("primary",),
     "mark": ("accent",),
 }
+# What tells units apart in a log: colours round the wheel, away from none and bound to none, for states have words.
+UNIT_COLOURS = 8
+_UNIT_HUES = (205, 35, 150, 275, 85, 325, 180, 55)
+_UNIT_ANSI = (
+    "ansi_cyan", "ansi_yellow", "ansi_green", "ansi_magenta", "ansi_blue", "ansi_bright_cyan", "ansi_bright_yellow", "ansi_bright_magenta",
+)  # fmt: skip
 _BOLD = frozenset({"failed", "key", "title", "mark"})
 
 
@@ -72,13 +81,23 @@ def names() -> list[str]:
 def look_styles(variables: Mapping[str, str], is_ansi: bool) -> dict[str, Style]:
     """Styles by name for one theme: foreground and weight only, to lie over whatever background a widget has.
 
-    Names: those of `model.states.Look.style` ("failed", "warning", "running", "accent", "dim"), "key", "title", "mark", "strong", "".
+    Names: those of `model.states.Look.style` ("failed", "warning", "running", "accent", "dim"), "key", "title", "mark", "strong", "",
+    and "unit-0" to "unit-7".
     """
     styles = {"": Style(), "strong": Style(bold=True), "dim": _dim(variables, is_ansi)}
     for name, sources in _SOURCES.items():
         colour = next((found for source in sources if (found := _colour(variables.get(source))) is not None), None)
         styles[name] = Style(color=None if colour is None else colour.rich_color, bold=name in _BOLD or None)
+    styles.update({f"unit-{number}": Style(color=_unit_colour(number, variables, is_ansi).rich_color) for number in range(UNIT_COLOURS)})
     return styles
+
+
+def _unit_colour(number: int, variables: Mapping[str, str], is_ansi: bool) -> Color:
+    if is_ansi:
+        return Color.parse(_UNIT_ANSI[number])
+    background = _colour(variables.get("background"))
+    is_dark = background is None or background.brightness < 0.5
+    return _colour(variables.get(f"look-unit-{number}")) or Color.from_hsl(_UNIT_HUES[number] / 360, 0.5, 0.68 if is_dark else 0.32)
 
 
 def _dim(variables: Mapping[str, str], is_ansi: bool) -> Style:

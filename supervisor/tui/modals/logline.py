@@ -23,12 +23,9 @@ class LogLine(ModalScreen[None]):
     """A panel over the log. `y` copies the line as it was written."""
 
     DEFAULT_CSS = """
-    LogLine { align: center middle; background: $background 60%; }
-    LogLine > Vertical { width: 90%; max-width: 140; height: auto; max-height: 90%; padding: 0 1; }
-    LogLine > Vertical { background: $panel; border: round $border; }
+    LogLine > .dialogue { width: 90%; max-width: 140; max-height: 90%; }
     LogLine VerticalScroll { height: auto; max-height: 100%; }
-    LogLine .head { color: $accent; height: auto; }
-    LogLine .foot { color: $foreground 60%; height: 1; }
+    LogLine .dialogue Static { width: 100%; }
     """
     BINDINGS = [
         Binding("escape,q,J,enter", "close", "close", id="panel.close"),
@@ -48,11 +45,11 @@ class LogLine(ModalScreen[None]):
         size = f"  {count(line.length)} bytes"
         cut = "" if len(line.text) == line.length else f", the first {count(len(line.text))} are here; all of it is in the log's file"
         head = f"{paint.time_text(line.time_us, paint.TIME_FULL)}  {line.unit}{level}{run}{size}{cut}"
-        with Vertical():
-            yield Static(Text(head), classes="head")
+        with Vertical(classes="dialogue"):
+            yield Static(Text(head), classes="dialogue--title")
             with VerticalScroll():
                 yield Static(Text(spread_out(line.text)))
-            yield Static(Text("y copy   Esc close"), classes="foot")
+            yield Static(Text("y copies the line as it was written, Esc closes"), classes="dialogue--hint")
 
     def action_close(self) -> None:
         self.dismiss()

@@ -1,11 +1,12 @@
 """From when to when: times as `supctl logs --since` and `--until` take them, or one of the usual spans by one key."""
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Input, Static
 
 from supervisor.client.timestamps import SYNTAX, parse
 from supervisor.model.errors import QuantityError
@@ -20,11 +21,10 @@ class LogRange(ModalScreen[Range | None]):
     """Gives (since, until) in microseconds; (0, None) for all; None when it was left."""
 
     DEFAULT_CSS = """
-    LogRange { align: center middle; background: $background 60%; }
-    LogRange > Vertical { width: 64; max-width: 100%; height: auto; background: $panel; border: round $border; padding: 0 1; }
-    LogRange Input { height: 1; border: none; padding: 0; background: $boost; margin: 0 0 1 0; }
-    LogRange .wrong { color: $error; height: auto; }
-    LogRange .foot { color: $foreground 60%; height: auto; }
+    LogRange > .dialogue { width: 64; max-width: 100%; }
+    LogRange .dialogue Input { height: 1; border: none; padding: 0; background: $boost; margin: 0 0 1 0; }
+    LogRange .dialogue Static { width: 100%; }
+    LogRange .wrong { color: $error; }
     """
     BINDINGS = [
         Binding("escape", "leave", "leave", id="range.leave"),
@@ -37,14 +37,14 @@ class LogRange(ModalScreen[Range | None]):
         self._wanted = wanted
 
     def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Label("Since")
+        with Vertical(classes="dialogue"):
+            yield Static(Text("Lines since"), classes="dialogue--title")
             yield self._input("since", _stamp(self._wanted.since_us) if self._wanted.since_us else "")
-            yield Label("Until")
+            yield Static(Text("until"), classes="dialogue--title")
             yield self._input("until", _stamp(self._wanted.until_us) if self._wanted.until_us is not None else "")
-            yield Label("", classes="wrong", markup=False)
+            yield Static(Text(""), classes="wrong")
             spans = "   ".join(f"{key.upper()} {span.removeprefix('-')}" for key, span in _SPANS.items())
-            yield Label(f"{spans}\nEnter takes it, empty is all, Esc leaves it as it was", classes="foot", markup=False)
+            yield Static(Text(f"{spans}\nEnter takes it, empty is all, Esc leaves it as it was"), classes="dialogue--hint")
 
     @staticmethod
     def _input(name: str, value: str) -> Input:
@@ -76,7 +76,7 @@ class LogRange(ModalScreen[Range | None]):
         self.dismiss((since, until))
 
     def _refuse(self, name: str, why: str) -> None:
-        self.query_one(".wrong", Label).update(why)
+        self.query_one(".wrong", Static).update(Text(why))
         self.query_one(f"#{name}", Input).focus()
 
 

@@ -3,12 +3,13 @@
 import os
 import re
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Input, Static
 
 from supervisor.tui.logs.reader import LogReader
 from supervisor.tui.model.format import count
@@ -21,11 +22,10 @@ class LogSave(ModalScreen[None]):
     """Asks for the name, writes, says how much."""
 
     DEFAULT_CSS = """
-    LogSave { align: center middle; background: $background 60%; }
-    LogSave > Vertical { width: 72; max-width: 100%; height: auto; background: $panel; border: round $border; padding: 0 1; }
-    LogSave Input { height: 1; border: none; padding: 0; background: $boost; margin: 0 0 1 0; }
-    LogSave .wrong { color: $error; height: auto; }
-    LogSave .foot { color: $foreground 60%; height: auto; }
+    LogSave > .dialogue { width: 72; max-width: 100%; }
+    LogSave .dialogue Input { height: 1; border: none; padding: 0; background: $boost; margin: 0 0 1 0; }
+    LogSave .dialogue Static { width: 100%; }
+    LogSave .wrong { color: $error; }
     """
     BINDINGS = [Binding("escape", "leave", "leave", id="save.leave")]
 
@@ -36,13 +36,13 @@ class LogSave(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         lines = len(self._reader.view.index)
-        with Vertical():
-            yield Label(f"Save {count(lines)} lines to")
+        with Vertical(classes="dialogue"):
+            yield Static(Text(f"Save {count(lines)} lines to"), classes="dialogue--title")
             field = Input(f"{self._name}.log", compact=True)
             field.cursor_blink = False
             yield field
-            yield Label("", classes="wrong", markup=False)
-            yield Label("Enter saves, Esc does not. All there ever was: supctl logs -n all", classes="foot", markup=False)
+            yield Static(Text(""), classes="wrong")
+            yield Static(Text("Enter saves, Esc does not; all there ever was: supctl logs -n all"), classes="dialogue--hint")
 
     def action_leave(self) -> None:
         self.dismiss()
@@ -56,7 +56,7 @@ class LogSave(ModalScreen[None]):
         try:
             size = save(self._reader, path)
         except OSError as error:
-            self.query_one(".wrong", Label).update(f"cannot write {path}: {error.strerror}")
+            self.query_one(".wrong", Static).update(Text(f"cannot write {path}: {error.strerror}"))
             return
         self.notify(f"saved {count(len(self._reader.view.index))} lines, {count(size)} bytes to {os.path.abspath(path)}")
         self.dismiss()

@@ -43,6 +43,7 @@ class Host(Protocol):
     is_remote: bool
     selected_unit: str | None
     marked: set[str]
+    log_units: tuple[str, ...] | None
 
     @property
     def label(self) -> str:

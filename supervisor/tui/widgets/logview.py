@@ -57,28 +57,17 @@ class LogView(Widget, can_focus=True):
     """A window on the lines of a `LogReader`."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {
-        "log--cursor", "log--cursor-blurred", "log--selected", "log--found", "log--bar", "log--thumb",
-        *[f"log--unit-{number}" for number in range(paint.UNIT_COLOURS)],
-    }  # fmt: skip
+    COMPONENT_CLASSES = {"log--cursor", "log--cursor-blurred", "log--selected", "log--found", "log--bar", "log--thumb"}
     DEFAULT_CSS = """
     LogView {
         height: 1fr;
         background: $background;
         & > .log--cursor { background: $block-cursor-background; }
         & > .log--cursor-blurred { background: $block-cursor-blurred-background; }
-        & > .log--selected { background: $boost; }
+        & > .log--selected { background: $input-selection-background; }
         & > .log--found { background: $warning; color: $background; text-style: bold; }
         & > .log--bar { color: $border-blurred; }
         & > .log--thumb { color: $border; }
-        & > .log--unit-0 { color: $primary; }
-        & > .log--unit-1 { color: $accent; }
-        & > .log--unit-2 { color: $success; }
-        & > .log--unit-3 { color: $warning; }
-        & > .log--unit-4 { color: $secondary; }
-        & > .log--unit-5 { color: $primary 65%; }
-        & > .log--unit-6 { color: $success 65%; }
-        & > .log--unit-7 { color: $warning 65%; }
     }
     """
     BINDINGS = [
@@ -327,8 +316,8 @@ class LogView(Widget, can_focus=True):
         key = self._keys[y]
         line, painting = reader.store.line(key.line_id), reader.painting()
         base = _CURSOR if key.is_focused else _BLURRED if key.is_cursor else _CHOSEN if key.is_chosen else _PLAIN
-        gutter = "▌" if key.is_marked else "┆" if key.is_behind_hole else " "
-        spans: list[Span] = [(host.drawn(gutter), "mark" if key.is_marked else "dim")]
+        gutter = "▌" if key.is_marked else "│" if key.is_chosen else "┆" if key.is_behind_hole else " "
+        spans: list[Span] = [(host.drawn(gutter), "mark" if key.is_marked or key.is_chosen else "dim")]
         if line.kind != TEXT:
             return base, spans + paint.landmark(line, painting, self._width - _FRAME_CELLS, self.run_text)
         spans += paint.prefix(line, painting, key.before_us) if key.row == 0 else [(" " * painting.prefix_width, "")]
@@ -411,7 +400,7 @@ _LOOKS = {
     "run": "accent",
     "note": "warning",
     f"level-{levels.NAMES[levels.DEBUG]}": "dim",
-    f"level-{levels.NAMES[levels.INFO]}": "running",
+    f"level-{levels.NAMES[levels.INFO]}": "dim",
     f"level-{levels.NAMES[levels.WARN]}": "warning",
     f"level-{levels.NAMES[levels.ERROR]}": "failed",
     f"level-{levels.NAMES[levels.FATAL]}": "failed",
