@@ -156,3 +156,64 @@ def test_notify_access_can_be_changed_by_the_service() -> None:
     world.notify("a", NOTIFYACCESS="all")
     world.notify("a", child, STATUS="second")
     assert world.show("a")["status_text"] == "second"
+
+
+# What real programs send, and when.
+
+
+def test_a_reloading_before_the_first_ready_changes_nothing() -> None:
+    # haproxy does so at every start
+    world = World(unit("a", type="notify"))
+    world.behave("a", Process(says=((0, {"RELOADING": "1"}), (SECOND, {"READY": "1"}))))
+    answer = world.start("a")
+    assert world.sub("a") == "start"
+    world.advance(SECOND)
+    assert world.job_result(answer) == "done"
+    assert world.state("a") == ("active", "running", "success")
+
+
+def test_a_status_after_stopping_is_shown_and_the_stop_goes_on() -> None:
+    # dovecot and mariadb do so
+    world = World(unit("a", type="notify"))
+    world.start("a")
+    world.notify("a", STOPPING="1")
+    world.notify("a", STATUS="closing tables")
+    assert world.active("a") == "deactivating"
+    assert world.show("a")["status_text"] == "closing tables"
+    world.notify("a", STATUS="")
+    assert world.show("a")["status_text"] == ""
+
+
+def test_a_ready_with_every_status_starts_nothing_anew() -> None:
+    # php-fpm does so every ten seconds, with its own pid as MAINPID
+    world = World(unit("a", type="notify", watchdog_us=10 * SECOND), unit("b", after=["a"], requires=["a"]))
+    world.start("b")
+    before = world.show("a")
+    for second in range(20):
+        world.advance(SECOND)
+        world.notify("a", READY="1", STATUS=f"{second} requests", MAINPID=str(before["main_pid"]), WATCHDOG="1")
+    after = world.show("a")
+    assert {**after, "status_text": ""} == {**before, "status_text": ""}
+    assert world.active("b") == "active"
+
+
+def test_a_reload_of_a_service_that_sends_no_reloading_is_over_with_its_command() -> None:
+    # postgres, mosquitto, gunicorn
+    world = World(unit("a", type="notify", exec_reload="hup"))
+    world.start("a")
+    answer = world.reload("a")
+    assert world.job_result(answer) == "done"
+    assert world.active("a") == "active"
+
+
+def test_a_stop_is_extended_again_and_again() -> None:
+    # mariadb sends the same extension with every step of its shutdown
+    world = World(unit("a", type="notify", timeout_stop_us=10 * SECOND))
+    world.behave("a", says_ready(dies_in_us=60 * SECOND))
+    world.start("a")
+    world.stop("a")
+    for _ in range(7):
+        world.advance(8 * SECOND)
+        world.notify("a", EXTEND_TIMEOUT_USEC=str(10 * SECOND))
+    world.advance(4 * SECOND)
+    assert world.state("a") == ("inactive", "dead", "success")
