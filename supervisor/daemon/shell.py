@@ -95,6 +95,7 @@ class Shell:
         self._request = 0
         self._echoes = 0
         self._after_echo: dict[int, Callable[[], object]] = {}
+        self._waiting_kills: list[tuple[fx.Kill, str]] = []  # with the life of the unit for which they were meant
         self._timer: Handle | None = None
         self._timer_at: int | None = None
         self._carry: dict[type, Callable[[Any], object]] = {
@@ -227,6 +228,7 @@ class Shell:
         intents: list[fx.SaveIntent] = []
         for effect in effects:
             if isinstance(effect, fx.Spawn):
+                self._kill_before_the_next_run(effect.unit)
                 self.spawning.add_spawn(effect, ops, descriptors)
             elif isinstance(effect, fx.Forget):
                 self._preparations.pop(effect.run, None)
@@ -281,7 +283,19 @@ class Shell:
         """
         state = self.engine.core.states.get(others.unit)
         life = state.invocation_id if state is not None else ""
-        self.after_keeper(lambda: self._kill_in_life(others, life))
+        waiting = (others, life)
+        self._waiting_kills.append(waiting)
+        self.after_keeper(lambda: self._kill_once(waiting))
+
+    def _kill_before_the_next_run(self, unit: str) -> None:
+        """The main process's end may overtake the echo: what waits for that goes out now, for it was not meant for the next run."""
+        for waiting in [waiting for waiting in self._waiting_kills if waiting[0].unit == unit]:
+            self._kill_once(waiting)
+
+    def _kill_once(self, waiting: tuple[fx.Kill, str]) -> None:
+        if waiting in self._waiting_kills:
+            self._waiting_kills.remove(waiting)
+            self._kill_in_life(*waiting)
 
     def after_keeper(self, act: Callable[[], object]) -> None:
         """Act once the keeper has carried out all it was sent, and its reports of everything before that are read."""

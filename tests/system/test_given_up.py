@@ -67,3 +67,14 @@ success_exit_status = [3]
         os.kill(supd.keeper_pid, signal.SIGCONT)
     shown = supd.wait_until("polite", "inactive")
     assert (shown["exec_main_code"], shown["exec_main_status"]) == ("exited", 3)
+
+
+@pytest.mark.parametrize("tracking", ["cgroup", "scan"])
+def test_the_signal_of_a_stop_does_not_reach_what_runs_after_it(start_supd: StartSupd, tracking: str) -> None:
+    # The main process may be gone before the keeper has said that it sent the signal: then exec_stop_post is there already.
+    units = [f"brief{i}" for i in range(16)]
+    brief = '[unit]\nenabled = false\n[service]\nexec_start = "sleep 1000"\nexec_stop_post = "sleep 0.2"\n'
+    supd = start_supd(dict.fromkeys(units, brief), tracking=tracking)
+    supd.supctl("start", *units)
+    supd.supctl("stop", *units)
+    assert {unit: supd.show(unit)["result"] for unit in units} == dict.fromkeys(units, "success")
