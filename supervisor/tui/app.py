@@ -257,6 +257,7 @@ class SupdApp(App[None]):
             screen.only_group(group)
 
     def action_show_view(self, name: str) -> None:
+        self.log_units = None  # by its own key the view of logs follows what is chosen
         self.show_view(name)
 
     def action_detach(self) -> None:

@@ -7,6 +7,7 @@ from supervisor.tui.modals.confirm import Confirm
 from supervisor.tui.modals.help import Help
 from supervisor.tui.modals.jump import Jump
 from supervisor.tui.modals.palette import Palette
+from supervisor.tui.screens.view import ViewScreen
 from supervisor.tui.widgets.table import UnitTable
 from tests.tui.briefs import brief
 from tests.tui.pilot import acts_of, make_app, press, ready, screen_text, supd_of, until
@@ -17,6 +18,11 @@ UNITS = [brief("web-1"), brief("web-2"), brief("db", "failed", "failed", result=
 def offered(app: SupdApp) -> list[str]:
     assert isinstance(app.screen, Palette)
     return [command.text for command in app.screen._found]
+
+
+def is_plain(app: SupdApp) -> bool:
+    """Whether no dialogue stands over the view."""
+    return isinstance(app.screen, ViewScreen)
 
 
 async def test_the_palette_goes_to_a_unit_whatever_hides_it() -> None:
@@ -56,7 +62,7 @@ async def test_the_palette_runs_the_action_of_any_key_and_chooses_themes() -> No
         await press(pilot, ":", *"theme", "space", *"supd-cb", "enter")
         await until(pilot, lambda: app.theme == "supd-cb")
         await press(pilot, ":", "down", "up", "escape")
-        assert not isinstance(app.screen, Palette)
+        assert is_plain(app)
 
 
 async def test_help_lists_every_key_that_works_here_with_its_name() -> None:
@@ -71,7 +77,7 @@ async def test_help_lists_every_key_that_works_here_with_its_name() -> None:
         names = {name for _, _, name in rows}
         assert {"app.detach", "app.palette", "app.help", "view.units", "unit.signal", "list.filter"} <= names
         await press(pilot, "q")
-        assert not isinstance(app.screen, Help)
+        assert is_plain(app)
         assert app.is_running
 
 
@@ -86,7 +92,7 @@ async def test_jump_mode_puts_a_letter_on_the_table_and_on_the_views() -> None:
         await press(pilot, "a")
         await until(pilot, lambda: isinstance(app.focused, UnitTable))
         await press(pilot, "ctrl+o", "escape")
-        assert not isinstance(app.screen, Jump)
+        assert is_plain(app)
 
 
 async def test_ctrl_r_fetches_everything_anew() -> None:

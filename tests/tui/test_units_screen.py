@@ -3,6 +3,7 @@
 from textual import events
 from textual.geometry import Region
 
+from supervisor.tui.settings import Kept, Settings
 from supervisor.tui.widgets.table import UnitTable
 from tests.tui.briefs import brief
 from tests.tui.pilot import make_app, press, ready, screen_text, supd_of, until
@@ -27,7 +28,7 @@ MOVES = [
 
 
 async def test_the_cursor_goes() -> None:
-    app = make_app(*MANY)
+    app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         for keys, name in MOVES:
@@ -37,7 +38,7 @@ async def test_the_cursor_goes() -> None:
 
 
 async def test_the_cursor_stays_on_its_unit_when_the_order_changes() -> None:
-    app = make_app(*MANY)
+    app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         await pilot.press("j", "j")
@@ -52,7 +53,7 @@ async def test_the_cursor_stays_on_its_unit_when_the_order_changes() -> None:
 
 
 async def test_one_changed_unit_is_one_painted_line() -> None:
-    app = make_app(*MANY)
+    app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         table = app.screen.query_one(UnitTable)
@@ -80,7 +81,7 @@ async def test_one_changed_unit_is_one_painted_line() -> None:
 
 
 async def test_a_click_chooses_and_the_wheel_scrolls() -> None:
-    app = make_app(*MANY)
+    app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         table = app.screen.query_one(UnitTable)
@@ -91,7 +92,7 @@ async def test_a_click_chooses_and_the_wheel_scrolls() -> None:
 
 
 async def test_q_leaves_and_says_that_everything_runs_on() -> None:
-    app = make_app(*MANY)
+    app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         await pilot.press("q")

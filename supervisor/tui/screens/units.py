@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 
 from supervisor.tui.modals.menu import Choice as MenuChoice
 from supervisor.tui.modals.menu import Menu
@@ -22,8 +23,10 @@ from supervisor.tui.widgets.bar import Piece
 from supervisor.tui.widgets.filterbar import FilterBar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
+from supervisor.tui.widgets.logpane import LogPane
 from supervisor.tui.widgets.table import UnitTable
 
+_REST_S = 0.12  # so long the cursor has stood still when the panes beside the table follow it
 _SORT_KEYS_IN_MENU = dict(zip(SORT_KEYS, "sncmurp", strict=True))
 
 
@@ -43,13 +46,16 @@ class UnitsScreen(UnitKeys):
         Binding("o", "sort", "sort", show=False, id="list.sort"),
         Binding("<", "sort_by(-1)", "sort by the column before", show=False, id="list.sort-before"),
         Binding(">", "sort_by(1)", "sort by the column behind", show=False, id="list.sort-behind"),
+        Binding("_", "log_strip", "log below on or off", show=False, id="list.log"),
         Binding("escape", "clear", "clear", show=False, id="list.clear"),
     ]
 
     def compose_view(self) -> ComposeResult:
-        with Vertical(classes="pane"):
+        with Horizontal(id="upper", classes="pane-group"), Vertical(id="list", classes="pane"):
             yield UnitTable(id="units")
-        yield FilterBar(id="filter")
+            yield FilterBar(id="filter")
+        with Vertical(id="strip", classes="pane"):
+            yield LogPane()
 
     def on_mount(self) -> None:
         host = host_of(self)
@@ -58,6 +64,8 @@ class UnitsScreen(UnitKeys):
         self._wanted = host.selected_unit  # to be selected as soon as it is there
         self._range_from: str | None = None
         self._fault = ""
+        self._rest: Timer | None = None
+        self._show_panes()
 
     # Painting.
 
@@ -70,6 +78,8 @@ class UnitsScreen(UnitKeys):
         else:
             table.flush(changes)
         host.session.watch({*host.marked, *table.in_sight})
+        if self._has_strip:
+            self.query_one(LogPane).flush()
 
     def _show(self) -> None:
         table = self.query_one(UnitTable)
@@ -109,7 +119,34 @@ class UnitsScreen(UnitKeys):
         if self._range_from is not None and event.key is not None:
             host.marked.update(self.query_one(UnitTable).keys_between(self._range_from, event.key))
             self.query_one(UnitTable).flush(Changes())
+        self._follow_soon()
         host.request_flush()
+
+    # The panes beside and below.
+
+    def _show_panes(self) -> None:
+        self.query_one("#content").set_class(host_of(self).settings.kept.has_log, "-with-log")
+
+    @property
+    def _has_strip(self) -> bool:
+        return bool(self.query_one("#strip").display)
+
+    def action_log_strip(self) -> None:
+        host = host_of(self)
+        host.settings.change(has_log=not host.settings.kept.has_log)
+        self._show_panes()
+        self._follow_soon()
+
+    def _follow_soon(self) -> None:
+        """Show the log of the unit under the cursor, or of the marked ones, once the cursor rests: to scroll by opens no file."""
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(_REST_S, self._follow)
+
+    def _follow(self) -> None:
+        units = self.targets()
+        if self._has_strip and units:
+            self.query_one(LogPane).show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
 
     def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:
         self._sort_by(event.key)
@@ -129,7 +166,7 @@ class UnitsScreen(UnitKeys):
         if table.current is not None:
             host.marked ^= {table.current}
             table.action_move(1)
-            host.request_flush()
+            self._marked()
 
     def action_range(self) -> None:
         """Begin a range at the cursor, or end the one that is under way."""
@@ -141,12 +178,16 @@ class UnitsScreen(UnitKeys):
 
     def action_mark_all(self) -> None:
         host_of(self).marked.update(self._choice.names)
-        self.flush(Changes())
+        self._marked()
 
     def action_unmark(self) -> None:
         host_of(self).marked.clear()
         self._range_from = None
+        self._marked()
+
+    def _marked(self) -> None:
         self.flush(Changes())
+        self._follow_soon()
 
     # Narrowing.
 

@@ -26,6 +26,7 @@ from supervisor.tui.widgets.topbar import access_piece, banner_pieces, top_piece
 
 NARROW_CELLS = 100
 WIDE_CELLS = 150
+LOW_LINES = 20
 
 
 class ViewScreen(Screen[None]):
@@ -42,6 +43,8 @@ class ViewScreen(Screen[None]):
     ]
     ABOUT: ClassVar[str] = ""  # a sentence or two at the head of the help
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_CELLS, "-normal"), (WIDE_CELLS, "-wide")]
+
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_LINES, "-high")]
 
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
@@ -106,14 +109,14 @@ class ViewScreen(Screen[None]):
                 return
 
     def action_help(self) -> None:
-        self.app.push_screen(Help(f"Keys: {self._title()}", self.keys(), self.ABOUT))
+        self.app.push_screen(Help(f"Keys: {self._name_of_view()}", self.keys(), self.ABOUT))
 
     def keys(self) -> list[tuple[Binding, str]]:
         """Every binding of ours that works now, with its key as it is shown."""
         bindings = [active.binding for active in self.active_bindings.values() if active.enabled and active.binding.id]
         return [(binding, self.app.get_key_display(binding)) for binding in bindings]
 
-    def _title(self) -> str:
+    def _name_of_view(self) -> str:
         return next((view.title for view in VIEWS if view.name == self.NAME), "")
 
     def action_jump(self) -> None:
@@ -191,7 +194,8 @@ class ViewScreen(Screen[None]):
                 seen.add(binding.action)
                 _, action, parameters = parse(binding.action)
                 found.append((binding, not self.is_dull(action, parameters)))
-        return found
+        # What works everywhere stands last.
+        return sorted(found, key=lambda pair: (pair[0].id or "").startswith("app."))
 
 
 class HintBar(Bar):
@@ -201,6 +205,7 @@ class HintBar(Bar):
         pieces = []
         for at, (binding, is_on) in enumerate(bindings):
             action = binding.action if is_on else ""
+            at = 0 if (binding.id or "").startswith("app.") else at  # help stays in every line
             pieces.append(Piece(self.app.get_key_display(binding), "key" if is_on else "dim", rank=at + 1, action=action))
             pieces.append(Piece(f" {binding.description}", "" if is_on else "dim", rank=at + 1, action=action, glued=True))
         self.show([*pieces, access])
