@@ -18,6 +18,7 @@ from supervisor.client.follow import ALL, LocalTail, RemoteTail
 from supervisor.client.loglines import ERR, Filter, LocalStream, smart_case
 from supervisor.client.timestamps import parse
 from supervisor.model.errors import QuantityError
+from supervisor.model.names import OWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def logs(session: Session) -> int:
     if not found:
         return status
     wanted.runs = _runs(arguments.text("run"), found)
-    if _is_exact(session, found, is_selected or wanted.pattern is not None):
+    is_chosen = is_selected or wanted.pattern is not None or (follows and isinstance(found[0].tail, RemoteTail))
+    if _is_exact(session, found, is_chosen):
         _copy(found[0], count, follows)
         return status
     streams = [stream for log in found for stream in log.streams if stream.stream == ERR or not arguments.has("stderr")]
@@ -111,7 +113,7 @@ def _left(session: Session) -> tuple[int, list[_Log]]:
     session.complain(f"no supd answers; these are the logs in {logs}")
     known = leftlogs.units(logs)
     words = arguments.operands or ["*"]
-    names = [name for name in known if any(fnmatchcase(name, word) for word in words)]
+    names = [name for name in known if any(word == name or (name != OWN and fnmatchcase(name, word)) for word in words)]
     status = OK
     for word in words:
         if word != "*" and not any(fnmatchcase(name, word) for name in known):
@@ -195,13 +197,15 @@ def _copy(log: _Log, count: int, follows: bool) -> None:
     from supervisor.client.inotify import Watch
 
     watch = Watch()
+    tails = [log.tail, LocalTail(os.path.join(log.tail.directory, ERR))] if isinstance(log.tail, LocalTail) else [log.tail]
     while True:
-        for path in log.tail.watched_paths():
-            watch.add(path)  # before the look, so that no change falls between look and sleep
-        for piece in log.tail.more():
-            write(piece)
-        for path in log.tail.watched_paths():
-            watch.add(path)
+        for tail in tails:  # a standard error that is kept apart may be born at any time
+            for path in tail.watched_paths():
+                watch.add(path)  # before the look, so that no change falls between look and sleep
+            for piece in tail.more():
+                write(piece)
+            for path in tail.watched_paths():
+                watch.add(path)
         sys.stdout.buffer.flush()
         watch.wait(log.tail.pause_s)
 

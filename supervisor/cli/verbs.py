@@ -153,8 +153,8 @@ VERBS = (
           Flag("-r --reverse", "newest first"),
           Flag("--stderr", "only what came from a standard error that is kept apart (standard_error = \"log\")"),
           Flag("--raw", "do not neutralise escape sequences on a terminal")),
-         "Several units are merged by time. As with journalctl times are shown in pipes too: -o cat is for scripts, and of one unit,\n"
-         "into a file or pipe, byte-exact."),
+         "Several units are merged by time; `supctl logs supd` shows what supd itself said. As with journalctl times are shown in pipes\n"
+         "too: -o cat is for scripts, and of one unit, into a file or pipe, byte-exact."),
     Verb("events", "logs", "Show what happened", "", "", flags=(
         Flag("-f --follow", "go on as it happens"),
         Flag("-n --lines", "how many of the last events (100; 10 with -f)", "N", is_number=True), JSON)),

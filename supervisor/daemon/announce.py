@@ -50,6 +50,15 @@ class Announcer:
         self._early: list[Json] = []
         self._publish: Callable[[Json], object] | None = None
         self.recent_errors: list[str] = []
+        self._unlogged: list[tuple[str, str]] = []  # what was said before there was a log
+        self._log: Callable[[str, str], object] | None = None
+
+    def attach_log(self, write: Callable[[str, str], object]) -> None:
+        """`write(level, text)` keeps a line in supd's own log."""
+        for level, text in self._unlogged:
+            write(level, text)
+        self._unlogged.clear()
+        self._log = write
 
     def attach(self, publish: Callable[[Json], object]) -> None:
         for event in self._early:
@@ -58,8 +67,12 @@ class Announcer:
         self._publish = publish
 
     def say(self, level: str, text: str) -> None:
-        """One line on stderr, if the level is wanted."""
+        """One line on stderr and in supd's own log, if the level is wanted."""
         if LEVELS.index(level) <= self._level:
+            if self._log is None:
+                self._unlogged.append((level, text))
+            else:
+                self._log(level, text)
             try:
                 sys.stderr.write(f"supd: {neutralise(text)}\n")
                 sys.stderr.flush()

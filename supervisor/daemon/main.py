@@ -88,6 +88,7 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
         link.table["remembered"] = found["remembered"]
     definitions = Definitions(_load(mode, is_first), announcer.say, announcer.on_files)
     shell = _assemble(mode, link, definitions, announcer)
+    _open_own_log(shell, announcer)
     if is_first:
         # The records first, then the file: from here on this keeper's death is survived too.
         link.send({**link.table["remembered"], recovery.BOOT_KEY: boot_id()}, [["journal", recovery.path_of(mode.state_directory)]])
@@ -101,6 +102,15 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     status = service.run(shell, definitions, announcer, options, mode, started_s)
     link.flush_all(LEAVE_FLUSH_S)
     return status
+
+
+def _open_own_log(shell: Shell, announcer: Announcer) -> None:
+    from supervisor.daemon.ownlog import OwnLog
+
+    try:
+        announcer.attach_log(OwnLog.open(shell.pump, shell.link).write)
+    except OSError as error:
+        announcer.say("warning", f"cannot keep a log of supd itself: {error.strerror}; what it says is on its standard error alone")
 
 
 def _load(mode: "Mode", is_first: bool) -> "LoadResult":

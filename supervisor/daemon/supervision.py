@@ -24,6 +24,7 @@ from supervisor.daemon.roles import Roles
 from supervisor.daemon.shell import Shell, now
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
+from supervisor.model.names import OWN
 from supervisor.model.states import JobMode, JobType
 
 JOBS_KEPT = 1024  # finished jobs somebody may still ask about
@@ -155,10 +156,10 @@ class World:
         return self._definitions.definition(self._known(unit))
 
     def log_directory(self, unit: str) -> str:
-        return os.path.abspath(self._shell.pump.directory_of(self._known(unit)))
+        return os.path.abspath(self._shell.pump.directory_of(unit if unit == OWN else self._known(unit)))
 
     def last_lines(self, unit: str, count: int) -> list[str]:
-        return self._shell.pump.tail(self._known(unit), count)
+        return self._shell.pump.tail(unit if unit == OWN else self._known(unit), count)
 
     def status(self) -> Json:
         shell = self._shell

@@ -1,11 +1,19 @@
-"""What the keeper says to a person. It never waits: a line that a full terminal or pipe will not take is lost."""
+"""What the keeper says to a person, on standard error and in supd's own log. It never waits: what will not be taken now is lost."""
 
 import os
 import select
 
+OWN_LOG = "log:supd"  # the stored pipe of supd's own log
+log_descriptor = -1  # that pipe, once it is stored; it never blocks
+
 
 def say(text: str) -> None:
-    """Write one line to standard error if that takes it now."""
+    """Write one line to whoever takes it now."""
+    if log_descriptor >= 0:
+        try:
+            os.write(log_descriptor, f"warning: {text}\n".encode("utf-8", "replace")[: select.PIPE_BUF])
+        except OSError:
+            pass  # full: the words are on standard error
     line = f"supd: {text}\n".encode("utf-8", "replace")[: select.PIPE_BUF]
     try:
         poll = select.poll()

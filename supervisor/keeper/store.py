@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from supervisor.keeper import stderr
+
 
 class Store:
     """What is stored, by name. A stored descriptor is always close-on-exec; a manager gets it by an explicit hand-over."""
@@ -15,6 +17,8 @@ class Store:
         """Keep `descriptor`; one that had the name before is closed. A withheld one is never handed to a manager."""
         self.drop(name)
         self.descriptors[name] = descriptor
+        if name == stderr.OWN_LOG:
+            stderr.log_descriptor = descriptor
         if is_withheld:
             self._withheld.add(name)
 
@@ -22,6 +26,8 @@ class Store:
         """Close what is stored under the name; nothing if nothing is."""
         self._withheld.discard(name)
         descriptor = self.descriptors.pop(name, None)
+        if name == stderr.OWN_LOG:
+            stderr.log_descriptor = -1
         if descriptor is not None:
             os.close(descriptor)
 

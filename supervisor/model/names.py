@@ -1,8 +1,9 @@
 """Unit names: what may be one, how templates and instances are told apart, and systemd's escaping.
 
 A name is systemd's without the type suffix (the unit file's stem): `web`, `worker@` (a template), `worker@1` (an instance).
-The rules are those of `systemd.unit(5)` and `systemd-escape(1)`, with two that systemd leaves open: a name never begins with
+The rules are those of `systemd.unit(5)` and `systemd-escape(1)`, with three that systemd leaves open: a name never begins with
 a dot (it becomes a directory's name, and `..` must not be one) and is short enough to be a file name with `.toml.d` behind it.
+`supd` is supd's own.
 This module never looks at a disk: whether a unit exists is not a question about its name.
 """
 
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from supervisor.model.errors import UnitNameError
 
+OWN = "supd"  # the name of supd's own log, so no unit's
 NAME_LENGTH_MAX = 247  # UNIT_NAME_MAX (255) less ".service", which the same unit would have there
 
 _ALLOWED = "a letter, a digit or one of : - _ . \\ @"
@@ -37,6 +39,8 @@ def complaint(name: str) -> str:
         culprit = _FORBIDDEN.search(name)
         found = repr(culprit.group()) if culprit else "a line end"
         return f"every character must be {_ALLOWED}, and {found} is not"
+    if name == OWN:
+        return "it is the name of supd itself, whose own log it is"
     if name.startswith("@"):
         return "nothing stands before the @"
     if name.startswith("."):

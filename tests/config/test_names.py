@@ -23,6 +23,7 @@ def test_these_are_names(name: str) -> None:
         ("@x", "nothing stands before the @"),
         (".hidden", "it begins with a dot"),
         ("..", "it begins with a dot"),
+        ("supd", "it is the name of supd itself"),
         ("web\n", "is not"),
         ("x" * 248, "it has 248 characters"),
     ],

@@ -84,6 +84,8 @@ def test_each_route_names_a_level_and_what_it_must_hold_on() -> None:
         "POST /v1/units/{name}/isolate": ("operate", "all"),
         "POST /v1/units/{name}/scale": ("operate", "template"),
         "DELETE /v1/jobs/{id}": ("operate", "any"),
+        "GET /v1/units/{name}/log": ("view", "log"),
+        "GET /v1/units/{name}/log/lines": ("view", "log"),
     }
     for route in ROUTES:
         name = f"{route.method} {route.path}"

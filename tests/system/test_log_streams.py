@@ -52,3 +52,22 @@ def test_a_unit_may_write_into_the_log_of_another_that_never_ran(start_supd: Sta
     failing = supd.supctl("start", "web", expect=0)
     assert failing.stdout == ""
     assert supd.log("logger") == "out\nout\n"
+
+
+def test_supd_has_a_log_of_its_own_with_the_last_words_of_its_managers_and_of_the_keeper(start_supd: StartSupd) -> None:
+    supd = start_supd({"web": '[service]\nexec_start = "sleep 1000"\n'})
+    supd.wait_until("web", "active")
+    manager = supd.json("version")["manager_pid"]
+    os.kill(manager, signal.SIGKILL)
+    assert ends_in_time(manager, 10)
+    said = supd.watch("logs", "supd", "-f", "-o", "cat", "-n", "1000", until="info: web: up")
+    supd.watch("logs", "supd", "-f", "-o", "cat", "-n", "1000", until="warning: the manager was started again; no service was touched")
+    whole = supd.log("supd")
+    assert whole.startswith(said)
+    ended = f"warning: the manager (pid {manager}) ended with signal 9; every service runs on, a new manager starts at once\n"
+    assert whole.index(ended) < whole.index("warning: the manager was started again")
+    assert "project mode, 1 units from" in supd.supctl("logs", "supd", "--run", "-1", "-o", "cat").stdout
+    assert "supd" not in [line.split(" ")[3] for line in supd.supctl("logs").stdout.splitlines()]
+    supd.stop()
+    assert supd.supctl("logs", "supd", "-o", "cat", "--grep", "started again").stdout.startswith("warning: ")
+    assert "up" not in supd.supctl("logs").stdout

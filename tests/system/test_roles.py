@@ -208,6 +208,9 @@ def test_supctl_of_an_operator_works_as_everywhere(supd: Supd) -> None:
     assert supctl(supd, NOBODY, "logs", "web", "-o", "cat").stdout.startswith("hello\n")
     chosen = supctl(supd, NOBODY, "logs", "web", "--since", "-1h", "--grep", "^hell", "--run", "0", "-o", "cat")
     assert (chosen.stdout, chosen.stderr) == ("hello\n", "")  # he may not open the files: all of it comes through the API
+    own = supctl(supd, NOBODY, "logs", "supd")
+    assert own.returncode != 0
+    assert "needs the level view there; yours is none" in own.stderr
     refused = supctl(supd, NOBODY, "stop", "db")
     assert refused.returncode not in (0, 69)
     assert "your roles do not reach" in refused.stderr

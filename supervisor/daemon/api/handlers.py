@@ -68,7 +68,7 @@ async def definition(call: Call) -> Answer:
 
 
 async def log(call: Call) -> Answer:
-    unit, lines = call.unit, call.query.get("lines", 10)
+    unit, lines = call.log_owner, call.query.get("lines", 10)
     directory = call.world.log_directory(unit)
     if not call.query.get("raw"):
         return {"unit": unit, "directory": directory, "lines": call.world.last_lines(unit, lines) if lines else []}
@@ -80,7 +80,7 @@ async def log(call: Call) -> Answer:
 
 
 async def log_lines(call: Call) -> Answer:
-    unit, query = call.unit, call.query
+    unit, query = call.log_owner, call.query
     if "after" in query and "before" in query:
         raise Refusal("bad-request", "a page is read after a place or before one, not both")
     stream = LocalStream(unit, call.world.log_directory(unit), query.get("stream", OUT))
@@ -265,10 +265,10 @@ ROUTES = [
     Route("GET", "/v1/units/{name}/why", "view", why, "Why it is in its state, and what comes next.", answers.WHY),
     Route("GET", "/v1/units/{name}/definition", "view", definition, "Its files, and where each value came from.", answers.DEFINITION),
     Route("GET", "/v1/units/{name}/log", "view", log, "The last lines it wrote; raw=true: the bytes, with a cursor to go on from.",
-          answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}),
+          answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}, reach="log"),
     Route("GET", "/v1/units/{name}/log/lines", "view", log_lines,
           "A page of its lines with time and run: after a place oldest first, before one (or the end) newest first.",
-          answers.LOG_LINES, query=_LOG_QUERY),
+          answers.LOG_LINES, query=_LOG_QUERY, reach="log"),
     *[_changes(verb, job_verb(verb), f"Enqueue a {verb} job; job 0: there was nothing to do.", answers.JOB_MADE, _MODE)
       for verb in JOB_VERBS],
     _changes("isolate", isolate, "Start this unit and stop every other.", answers.JOB_MADE, reach="all"),

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from supervisor.daemon.api import schema as js
 from supervisor.daemon.api.access import Grant
 from supervisor.daemon.api.service import Json, Peer, Refusal, Supervision
+from supervisor.model.names import OWN
 
 PATH_LIMIT_CHARS = 4096
 QUERY_FIELDS_MAX = 256
@@ -39,6 +40,11 @@ class Call:
             if found:
                 return found[0]
         raise Refusal("no-such-unit", f"there is no unit {name[:255]!r}", name[:255])
+
+    @property
+    def log_owner(self) -> str:
+        """The unit whose log the path names, or supd itself. Raises Refusal("no-such-unit")."""
+        return OWN if self.pieces["name"] == OWN else self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,8 @@ class Route:
         """On what the access level must hold.
 
         "unit": on the unit that the path names. "template": on the template that it names. "any": on any unit, for the answer
-        tells of those only that the peer may see. "all": on every unit, because supd itself or units that are not named change.
+        tells of those only that the peer may see. "log": on the unit that the path names, and for the log of supd itself on every
+        unit. "all": on every unit, because supd itself or units that are not named change.
         """
         if self.reach:
             return self.reach

@@ -31,7 +31,7 @@ from supervisor.daemon.api.routes import Answer, BadRequest, Call, Route, Stream
 from supervisor.daemon.api.service import Peer, Refusal, Supervision
 from supervisor.daemon.api.stream import HEARTBEAT, as_server_sent
 from supervisor.daemon.audit import Refusals
-from supervisor.model.names import split
+from supervisor.model.names import OWN, split
 
 BODY_AUDITED_CHARS = 1000
 
@@ -230,7 +230,7 @@ class ApiServer:
             level = _level(route, call, grant)
             if not acl.allows(level, route.access):
                 text = f"{request.method} {request.target[:200]} needs the level {route.access}"
-                where = {"unit": " there", "template": " there", "all": " on every unit", "any": ""}[route.reaches]
+                where = {"unit": " there", "log": " there", "template": " there", "all": " on every unit", "any": ""}[route.reaches]
                 raise Refusal("forbidden", f"{text}{where}; yours is {level or 'none'}")
             if route.reaches == "unit":
                 act.unit = call.unit
@@ -292,7 +292,9 @@ def _level(route: Route, call: Call, grant: acl.Grant) -> str | None:
     """The peer's level on what the route reaches. Raises Refusal where that depends on a unit that cannot be told."""
     if grant.is_uniform or route.reaches == "all":
         return grant.level_everywhere()
-    if route.reaches == "unit":
+    if route.reaches == "log" and call.log_owner == OWN:
+        return grant.level_everywhere()
+    if route.reaches in ("unit", "log"):
         return grant.level_for(call.unit)
     if route.reaches == "template":
         return grant.level_for(f"{split(call.pieces['name']).prefix}@")

@@ -113,7 +113,7 @@ class Supervision(Protocol):
         """For `cat`: {"unit", "files": [{"path", "text"}], "origins": {key: "file:line" | "default" ...}}."""
 
     def log_directory(self, unit: str) -> str:
-        """Absolute path of the directory that holds the unit's segments, `current` among them."""
+        """Absolute path of the directory that holds the unit's segments, `current` among them. "supd" is its own log, here and below."""
 
     def last_lines(self, unit: str, count: int) -> list[str]:
         """The last lines the unit wrote, decoded with replacement, escapes neutralised."""
