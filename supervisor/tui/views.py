@@ -31,8 +31,36 @@ def _logs() -> "type[ViewScreen]":
     return LogsScreen
 
 
+def _deps() -> "type[ViewScreen]":
+    from supervisor.tui.screens.deps import DepsScreen
+
+    return DepsScreen
+
+
+def _timers() -> "type[ViewScreen]":
+    from supervisor.tui.screens.timers import TimersScreen
+
+    return TimersScreen
+
+
+def _runs() -> "type[ViewScreen]":
+    from supervisor.tui.screens.runs import RunsScreen
+
+    return RunsScreen
+
+
+def _events() -> "type[ViewScreen]":
+    from supervisor.tui.screens.events import EventsScreen
+
+    return EventsScreen
+
+
 VIEWS = (
     View("1", "units", "Units", "Units", _units),
     View("2", "logs", "Logs", "Logs", _logs),
+    View("3", "deps", "Deps", "Deps", _deps),
+    View("4", "timers", "Timers & tasks", "Timers", _timers),
+    View("5", "runs", "Runs", "Runs", _runs),
+    View("6", "events", "Events", "Ev", _events),
 )
 BY_NAME = {view.name: view for view in VIEWS}

@@ -108,7 +108,7 @@ def test_the_journal_keeps_its_newest_and_no_more() -> None:
 def test_what_an_event_says_is_whole() -> None:
     errors = [{"file": "web.toml", "line": 12, "key": "service.restart", "message": "expected no, got 1", "hint": 'did you mean "no"?'}]
     assert events.text_of(event(1, "unit-files", "", errors=errors)) == (
-        'text 1; web.toml:12: service.restart: expected no, got 1 (did you mean "no"?)'
+        'web.toml:12: service.restart: expected no, got 1 (did you mean "no"?); text 1'
     )
     assert events.text_of(event(1, "plan", by="uid 0 (root) pid 7")) == "text 1, by root"
     assert events.text_of({"kind": "reset"}) == "events before this are not known here: everything was fetched anew"

@@ -3,6 +3,7 @@
 Kinds are gathered in groups, for nobody filters by the thirty words that supd has for what happens.
 """
 
+import time
 from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -13,7 +14,8 @@ from supervisor.tui.model.runs import person
 
 Json = dict[str, Any]
 
-EVENTS_KEPT = 10_000
+EVENTS_KEPT = 5_000
+_RESET = "reset"
 
 # group -> (key in the menu, what it is, the kinds in it)
 GROUPS: dict[str, tuple[str, str, frozenset[str]]] = {
@@ -45,12 +47,14 @@ COLUMNS = (
 
 
 class Journal:
-    """The newest events, each once, in the order in which they happened."""
+    """The newest events, each once, in the order in which they happened. A row is made once, when it is first asked for."""
 
     def __init__(self) -> None:
         self._events: deque[Json] = deque(maxlen=EVENTS_KEPT)
         self._ids: set[str] = set()
-        self._number = 0
+        self._rows: dict[int, Row] = {}
+        self._day = -1
+        self.total = 0  # events ever taken
         self.version = 0  # another one with every change
 
     def __len__(self) -> int:
@@ -59,36 +63,49 @@ class Journal:
     def fill(self, past: Iterable[Json]) -> None:
         """What happened before, oldest first; it goes before what came meanwhile, and what is there already stays once."""
         here = list(self._events)
-        known = {str(event["id"]) for event in here if event.get("id")}
-        earlier = [event for event in past if str(event.get("id")) not in known]
+        earlier = [event for event in past if str(event.get("id")) not in self._ids]
         self._events.clear()
         self._ids.clear()
-        for event in (*earlier, *here):
+        for event in sorted((*earlier, *here), key=lambda event: float(event.get("time_s") or 0)):  # of one moment: in the order they came
             self._keep(event)
         self.version += 1
 
     def add(self, event: Json) -> None:
-        if str(event.get("id", "")) in self._ids and event["kind"] != "reset":
+        if str(event.get("id", "")) in self._ids and event["kind"] != _RESET:
             return
         self._keep(event)
         self.version += 1
 
     def _keep(self, event: Json) -> None:
         if len(self._events) == EVENTS_KEPT:
-            self._ids.discard(str(self._events[0].get("id", "")))
-        self._number += 1
-        self._events.append({**event, "_n": event.get("_n", self._number)})
-        if event.get("id"):
+            oldest = self._events[0]
+            self._ids.discard(str(oldest.get("id", "")))
+            self._rows.pop(oldest["_n"], None)
+        if "_n" not in event:
+            self.total += 1
+            event = {**event, "_n": self.total}
+        self._events.append(event)
+        if event.get("id") and event["kind"] != _RESET:  # its id is that of the event before it
             self._ids.add(str(event["id"]))
 
     def rows(self, groups: Collection[str], unit: str | None, now_s: float) -> list[Row]:
         """Newest first; of these groups (all when empty) and of this unit (all when None)."""
+        day = time.localtime(now_s).tm_yday
+        if day != self._day:
+            self._rows.clear()  # times of another day are written otherwise
+            self._day = day
         kinds = frozenset[str]().union(*(GROUPS[group][2] for group in groups))
         return [
-            _row(event, now_s)
+            self._row(event, now_s)
             for event in reversed(self._events)
             if (not kinds or event["kind"] in kinds) and (unit is None or event.get("unit") == unit)
         ]
+
+    def _row(self, event: Json, now_s: float) -> Row:
+        row = self._rows.get(event["_n"])
+        if row is None:
+            row = self._rows[event["_n"]] = _row(event, now_s)
+        return row
 
 
 def _row(event: Json, now_s: float) -> Row:
@@ -99,20 +116,19 @@ def _row(event: Json, now_s: float) -> Row:
     if kind == "state" and event.get("active_state") == "failed":
         style = "failed"
     cells = (Cell(moment(event.get("time_s"), now_s)), cell(unit or "supd", "strong" if unit else "dim"), cell(kind, style))
-    return Row(str(event["_n"]), (*cells, cell(text_of(event), style)), (event["_n"], unit, kind, None), unit)
+    return Row(str(event["_n"]), (*cells, cell(text_of(event), style)), (event.get("time_s") or 0.0, unit, kind, None), unit)
 
 
 def text_of(event: Json) -> str:
     """What is told of an event, on one line."""
     kind = event["kind"]
-    if kind == "reset":
+    if kind == _RESET:
         return "events before this are not known here: everything was fetched anew"
     if kind == "gap":
         return "events were not read in time; they follow"
     text = str(event.get("text") or "")
     if kind == "unit-files" and event.get("errors"):
-        first = event["errors"][0]
-        return f"{text}; {error_line(first)}"
+        return f"{error_line(event['errors'][0])}; {text}"
     if kind in ("plan", "enabled") and event.get("by"):
         return f"{text}, by {person(str(event['by']))}"
     return text

@@ -15,10 +15,11 @@ GAP_CELLS = 1
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`style` names an entry of the themes' style table."""
+    """`style` names an entry of the themes' style table; `lead` stands before the text and is dim: the branches of a tree."""
 
     text: str
     style: str = ""
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def widths(columns: Sequence[Column], rows: Iterable[Row], room: int) -> dict[in
     longest = [len(column.title) + 1 for column in columns]
     for row in rows:
         for at in shown:
-            longest[at] = max(longest[at], len(row.cells[at].text))
+            longest[at] = max(longest[at], len(row.cells[at].lead) + len(row.cells[at].text))
     found = {at: min(longest[at], columns[at].width) for at in shown if columns[at].width}
     flexible = [at for at in shown if not columns[at].width]
     left = max(0, room - sum(found.values()) - GAP_CELLS * (len(shown) - 1))

@@ -81,6 +81,4 @@ def ending(ended: Json) -> Cell:
     result, how = str(ended.get("result")), ended_text(ended)
     if result == "success":
         return Cell("✓ ok", "dim")
-    if how and result in _TOLD_BY_THE_PROCESS:
-        return cell(f"✗ {how}", "failed")
-    return cell(f"✗ {result}" + (f" ({how})" if how else ""), "failed")
+    return cell(f"✗ {how if how and result in _TOLD_BY_THE_PROCESS else result}", "failed")

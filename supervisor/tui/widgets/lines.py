@@ -31,6 +31,7 @@ class LineList(Widget, can_focus=True):
     """Rows below a line of heads; by itself a list of its keys."""
 
     ALLOW_SELECT = False
+    is_anchored = False  # when rows come in above, the cursor's line stays where it is on the screen
     COMPONENT_CLASSES = {"list--head", "list--cursor", "list--cursor-blurred", "list--bar", "list--thumb"}
     DEFAULT_CSS = """
     LineList {
@@ -107,6 +108,8 @@ class LineList(Widget, can_focus=True):
         self._keys, self._empty, self._sort = keys, empty, sort
         self.view.total = len(keys)
         if cursor is not None:
+            if self.is_anchored:
+                self.view.top = max(0, self.view.top + cursor - self.view.cursor)
             self.view.cursor = cursor
         self.view.resize(self.size.height - _HEAD_LINES, len(keys))
         self._tell()
