@@ -84,8 +84,8 @@ def _lost(host: Host, link: LinkState, now_s: float) -> list[Piece]:
         Piece(heard, rank=2),
         Piece(wait, rank=1),
         Piece("ctrl+r tries now", "key", rank=1, action="app.resync"),
-        Piece("what is shown stays readable, actions are off", rank=4),
-        Piece(link.reason, "dim", rank=5),
+        Piece(link.reason, "dim", rank=3),
+        Piece("what is shown stays readable, actions are off", rank=5),
     ]
 
 
