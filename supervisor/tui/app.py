@@ -14,9 +14,11 @@ from typing import TypeVar
 from rich.style import Style
 from textual.app import App
 from textual.binding import Binding
+from textual.events import Key
 from textual.reactive import var
 from textual.screen import ModalScreen
 from textual.timer import Timer
+from textual.widgets import Input
 
 from supervisor.tui import themes
 from supervisor.tui.ascii import plain
@@ -229,6 +231,15 @@ class SupdApp(App[None]):
             screen.flush(EVERYTHING)
 
     # Keys.
+
+    def on_key(self, event: Key) -> None:
+        """What is typed in one go with the key that opens a field was sent to the list, since the field was not open: it is put right.
+
+        A field keeps what it can type to itself, so nothing that arrives here came from it.
+        """
+        if event.is_printable and isinstance(self.focused, Input):
+            event.prevent_default().stop()
+            self.focused.post_message(Key(event.key, event.character))
 
     def show_view(self, name: str) -> None:
         """Go to a view; one that does not exist is nothing."""

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import cast
 
+from textual.events import Key
+
 from supervisor.tui.app import SupdApp
 from supervisor.tui.model.choose import Terms
 from supervisor.tui.screens.units import UnitsScreen
@@ -69,6 +71,17 @@ async def test_the_table_shows_what_the_keys_say() -> None:
             assert f"{len(names)}/5" in tabs(app), keys
             if screen.query_one(FilterBar).is_open:
                 await press(pilot, "enter")
+
+
+async def test_what_is_typed_in_one_go_is_the_filter() -> None:
+    """A terminal may send it all at once, before the field is open."""
+    app = make_app(*UNITS)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await ready(pilot)
+        assert app._driver is not None
+        for character in "/web":
+            app._driver.process_message(Key("slash" if character == "/" else character, character))
+        await until(pilot, lambda: shown(app) == ["web-1", "web-2"], "the filter is web")
 
 
 async def test_a_wrong_pattern_is_told_and_the_last_good_filter_stays() -> None:

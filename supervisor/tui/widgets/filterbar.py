@@ -55,7 +55,7 @@ class FilterBar(Horizontal):
         with self.prevent(Input.Changed):
             field.value = text
         field.cursor_position = len(text)
-        field.focus()
+        self.screen.set_focus(field)  # at once: `focus` waits its turn, and what is typed meanwhile would be keys of the list
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.is_open
