@@ -8,7 +8,7 @@ from supervisor.model.errors import SupdError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from typing import Any
 
 
@@ -64,6 +64,22 @@ def read(argv: list[str]) -> Arguments:
     if arguments.verb is not None and not arguments.has("help"):
         _check_count(arguments, arguments.verb)
     return arguments
+
+
+def words(arguments: Arguments, without: "Container[str]" = ()) -> list[str]:
+    """The command line once more, as `read` would read the same from it; `without` the options of these keys."""
+    verb = arguments.verb
+    assert verb is not None
+    made = [verb.name]
+    for flag in (*verb.flags, *GLOBAL):
+        if flag.key in without or flag.key not in arguments.options:
+            continue
+        name = max(flag.names, key=len)
+        if flag.many:
+            made += [f"{name}={value}" for value in arguments.many(flag.key)]
+        else:
+            made.append(f"{name}={arguments.text(flag.key)}" if flag.value else name)
+    return [*made, *(["--", *arguments.operands] if arguments.operands else [])]
 
 
 def _option(arguments: Arguments, word: str, rest: list[str]) -> None:

@@ -128,7 +128,9 @@ VERBS = (
     Verb("tui", "look", "Show everything live, and act on it, on a whole terminal", "[UNIT]", "unit", 0, 1,
          (Flag("--read-only", "offer nothing that changes anything"),
           Flag("--theme", f"colours: {', '.join(THEMES)}, or any of Textual's; kept for the next time", "THEME"),
-          Flag("--ascii", "plain characters instead of symbols and lines")),
+          Flag("--ascii", "plain characters instead of symbols and lines"),
+          Flag("--web", "show it in a browser on this machine; the address that is printed opens it"),
+          Flag("--port", "with --web: the port of 127.0.0.1 (a free one)", "N", is_number=True)),
          "With a unit: begin at it. q leaves the screen and stops nothing; ? shows every key. Keys of one's own stand in\n"
          "$XDG_CONFIG_HOME/supd/keys.toml, as in \"unit.stop\" = \"ctrl+x\"."),
     Verb("is-active", "look", "Say whether units are active", "UNIT...", "unit", 0, None, (_QUIET, STATE, JSON),

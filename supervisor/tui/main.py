@@ -1,6 +1,7 @@
 """The one door of the terminal UI: from what a person asked for to the app that runs."""
 
 import os
+from collections.abc import Awaitable, Callable
 
 from supervisor.client.discovery import Place
 from supervisor.tui import themes
@@ -9,13 +10,25 @@ from supervisor.tui.link.http import HttpTransport
 from supervisor.tui.settings import keys_path, read_state, state_path
 
 
-def run(place: Place, *, unit: str | None = None, is_read_only: bool = False, theme: str = "", ascii: bool = False) -> str:
-    """Show the supd at `place` until the person leaves. Returns "", or why nothing could be shown, as a clause."""
+def run(
+    place: Place,
+    *,
+    label: str = "",
+    reach: Callable[[], Awaitable[None]] | None = None,
+    unit: str | None = None,
+    is_read_only: bool = False,
+    theme: str = "",
+    ascii: bool = False,
+) -> str:
+    """Show the supd at `place` until the person leaves. Returns "", or why nothing could be shown, as a clause.
+
+    `reach` sees to it, before each connection, that there is something at the place to connect to.
+    """
     known = themes.names()
     if theme and theme not in known:
         return f"cannot use the theme {theme!r}: there is none of that name; there are {', '.join(known)}"
     app = SupdApp(
-        HttpTransport(place, label_of(place)),
+        HttpTransport(place, label or label_of(place), reach),
         settings=read_state(state_path(os.environ)),
         keys_path=keys_path(os.environ),
         is_read_only=is_read_only,

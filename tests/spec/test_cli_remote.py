@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from supervisor.cli import remote
-from supervisor.cli.arguments import read
+from supervisor.cli.arguments import read, words
 
 LINES = [
     "-H web-01 start web db --no-block",
@@ -25,7 +24,7 @@ LINES = [
 @pytest.mark.parametrize("line", LINES)
 def test_the_line_is_said_as_it_was_read(line: str) -> None:
     said = read(line.split())
-    heard = read(remote.words(said)[1:])
+    heard = read(words(said, without=("host",)))
     expected = dict(said.options)
     assert expected.pop("host") == "web-01"
     assert (heard.verb, heard.operands, heard.options) == (said.verb, said.operands, expected)
