@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from supervisor.daemon.intents import Intents
+from supervisor.daemon.kills import Kills
 from supervisor.daemon.link import KeeperLink, LinkClosed
 from supervisor.daemon.logs import LogPump
 from supervisor.daemon.notify import NotifySockets
@@ -31,7 +32,6 @@ from supervisor.model import effects as fx
 from supervisor.model import events as ev
 from supervisor.model.specification import Probe
 
-SIGCONT, SIGHUP = 18, 1
 EVENTS_PER_COMMIT = 64  # handled together before their records are handed over
 _LEAVES_UNITS_ALONE = fx.Record | fx.Prepare | fx.Answer | fx.Leave
 SLICE_US = 2_000  # then other readers get their turn (DESIGN, The engine)
@@ -72,6 +72,7 @@ class Shell:
         self.notify: NotifySockets | None = None
         self.spawning = Spawning(self)
         self.orphans = Orphans(self)
+        self.kills = Kills(self)
         self.run_records = RunRecords(engine.core, link.table["remembered"])
         self.workers = Workers(registrations)
         self.on_record: Callable[[fx.Record], object] = lambda record: None
@@ -95,13 +96,12 @@ class Shell:
         self._request = 0
         self._echoes = 0
         self._after_echo: dict[int, Callable[[], object]] = {}
-        self._waiting_kills: list[tuple[fx.Kill, str]] = []  # with the life of the unit for which they were meant
         self._timer: Handle | None = None
         self._timer_at: int | None = None
         self._carry: dict[type, Callable[[Any], object]] = {
             fx.Answer: self._keep_answer,
             fx.CheckConditions: self.spawning.check_conditions,
-            fx.Kill: self._kill_others,
+            fx.Kill: self.kills.kill_others,
             fx.WatchEmpty: lambda e: self.processes.watch_empty(e.unit, e.token, self.post),
             fx.ReadPidFile: self.spawning.read_pid_file,
             fx.StartProbe: self._probe,
@@ -228,13 +228,13 @@ class Shell:
         intents: list[fx.SaveIntent] = []
         for effect in effects:
             if isinstance(effect, fx.Spawn):
-                self._kill_before_the_next_run(effect.unit)
+                self.kills.before_the_next_run(effect.unit)
                 self.spawning.add_spawn(effect, ops, descriptors)
             elif isinstance(effect, fx.Forget):
                 self._preparations.pop(effect.run, None)
                 self.spawning.forget(effect, ops)
             elif isinstance(effect, fx.Kill):
-                self._add_signals(effect, ops)
+                self.kills.add_signals(effect, ops)
             elif isinstance(effect, fx.SaveIntent):
                 intents.append(effect)
         if remember or ops:
@@ -247,67 +247,12 @@ class Shell:
             if (act := carry.get(type(effect))) is not None:
                 act(effect)
 
-    def _add_signals(self, effect: fx.Kill, ops: list[Any]) -> None:
-        """Signals to known runs go with the records, so that they are sent once, whatever becomes of this manager."""
-        if effect.whom == "others":
-            return
-        for run in effect.runs:
-            if run and run not in self.orphans:
-                ops.append(["signal", run, effect.signal])
-                if effect.and_continue:
-                    ops.append(["signal", run, SIGCONT])
-                if effect.and_hangup:
-                    ops.append(["signal", run, SIGHUP])
-
-    def _kill_others(self, effect: fx.Kill) -> None:
-        """What the keeper does not know: aliens, and every other process of the unit."""
-        known = list(zip(effect.pids, effect.runs, strict=False))
-        aliens = tuple(pid for pid, run in known if not run or run in self.orphans)
-        if effect.whom in ("main", "control"):
-            if aliens:
-                self.processes.kill(fx.Kill(effect.unit, effect.signal, "main", aliens, (), effect.and_continue, effect.and_hangup))
-        elif effect.is_repeated or effect.whom == "others":
-            self.processes.kill(effect)
-        else:
-            spared = tuple(pid for pid, run in known if run and run not in self.orphans)
-            others = fx.Kill(effect.unit, effect.signal, "others", spared, (), effect.and_continue, effect.and_hangup)
-            if spared:
-                self._kill_after_the_known(others)
-            else:
-                self.processes.kill(others)
-
-    def _kill_after_the_known(self, others: fx.Kill) -> None:
-        """First the main process, then the others, as systemd does: a shell that waits for its child would else see that end first.
-
-        The keeper signals the known ones; its echo says that it has. By then the unit may live another life, which is left alone.
-        """
-        state = self.engine.core.states.get(others.unit)
-        life = state.invocation_id if state is not None else ""
-        waiting = (others, life)
-        self._waiting_kills.append(waiting)
-        self.after_keeper(lambda: self._kill_once(waiting))
-
-    def _kill_before_the_next_run(self, unit: str) -> None:
-        """The main process's end may overtake the echo: what waits for that goes out now, for it was not meant for the next run."""
-        for waiting in [waiting for waiting in self._waiting_kills if waiting[0].unit == unit]:
-            self._kill_once(waiting)
-
-    def _kill_once(self, waiting: tuple[fx.Kill, str]) -> None:
-        if waiting in self._waiting_kills:
-            self._waiting_kills.remove(waiting)
-            self._kill_in_life(*waiting)
-
     def after_keeper(self, act: Callable[[], object]) -> None:
         """Act once the keeper has carried out all it was sent, and its reports of everything before that are read."""
         self._echoes += 1
         self._after_echo[self._echoes] = act
         self.link.send({}, [["echo", self._echoes]])
         self.watch_link()
-
-    def _kill_in_life(self, others: fx.Kill, life: str) -> None:
-        state = self.engine.core.states.get(others.unit)
-        if state is not None and state.invocation_id == life and not state.active.is_down:
-            self.processes.kill(others)
 
     def on_echo(self, number: int) -> None:
         """The keeper has carried out everything before this echo."""
