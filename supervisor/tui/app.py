@@ -17,11 +17,12 @@ from textual.binding import Binding
 from textual.events import Key
 from textual.reactive import var
 from textual.screen import ModalScreen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.timer import Timer
 from textual.widgets import Input
 
 from supervisor.tui import themes
-from supervisor.tui.ascii import plain
+from supervisor.tui.ascii import PlainScrollBar, plain
 from supervisor.tui.clock import Clock, SystemClock
 from supervisor.tui.doing import Order, carry_out
 from supervisor.tui.link.protocol import LinkLost, Refused, Transport
@@ -202,6 +203,8 @@ class SupdApp(App[None]):
 
     def on_mount(self) -> None:
         gc.set_threshold(*GC_THRESHOLDS)
+        self.set_class(self.ascii, "-ascii")
+        ScrollBar.renderer = PlainScrollBar if self.ascii else ScrollBarRender
         self.theme = self._first_theme()
         self._resolve_looks()
         self.theme_changed_signal.subscribe(self, lambda _: self._resolve_looks())
@@ -222,7 +225,7 @@ class SupdApp(App[None]):
         return themes.DEFAULT
 
     def _resolve_looks(self) -> None:
-        self.look_styles = themes.look_styles(self.theme_variables, self.native_ansi_color)
+        self.look_styles = themes.look_styles(self.get_css_variables(), self.native_ansi_color)
         self.theme_key = (self.theme, self.native_ansi_color)
         if not self.no_color:
             self.settings.change(theme=self.theme)

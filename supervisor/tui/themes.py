@@ -15,24 +15,24 @@ DEFAULT = "supd-dark"
 LIGHT = "supd-light"
 NO_COLOUR = "ansi-dark"  # carries no colour of its own that the filter would have to take away
 
-_DIM = 0.42  # how far dim text goes towards the background: still above a contrast of 4.5 in supd's own themes
+_DIM = 0.34  # how far dim text goes towards the background: still above a contrast of 4.5 in supd's own themes
 
 _OKABE_ITO = ("#56B4E9", "#E69F00", "#33B891", "#F0E442", "#CC79A7", "#E8844A", "#8FA8C8", "#B9B9B9")  # some lightened to be read on dark
 
 THEMES = (
     Theme(
         name=DEFAULT,
-        primary="#5FAFD7", secondary="#8AB4C4", warning="#E5B567", error="#FF6B6B", success="#7BD88F", accent="#6CC7E8",
+        primary="#5FAFD7", secondary="#8AB4C4", warning="#E5B567", error="#FF7B7B", success="#7BD88F", accent="#6CC7E8",
         foreground="#D8DEE4", background="#14181D", surface="#14181D", panel="#1E242B", boost="#2A323B", dark=True,
         variables={
-            "block-cursor-background": "#2F4A5E", "block-cursor-foreground": "#FFFFFF", "block-cursor-text-style": "bold",
+            "block-cursor-background": "#203649", "block-cursor-foreground": "#FFFFFF", "block-cursor-text-style": "bold",
             "block-cursor-blurred-background": "#232C35", "border": "#3A4652", "border-blurred": "#2A323B",
             "footer-key-foreground": "#6CC7E8", "input-selection-background": "#5FAFD7 35%",
         },
     ),
     Theme(
         name=LIGHT,
-        primary="#0B6E99", secondary="#4A6572", warning="#8A5A00", error="#B3261E", success="#1B6E32", accent="#00658F",
+        primary="#0A5F84", secondary="#4A6572", warning="#855600", error="#B3261E", success="#1B6E32", accent="#00658F",
         foreground="#1B1F23", background="#FAFAF7", surface="#FAFAF7", panel="#ECEEEA", boost="#DFE3DE", dark=False,
         variables={
             "block-cursor-background": "#C9E3F0", "block-cursor-foreground": "#0B1B24", "block-cursor-text-style": "bold",
@@ -45,11 +45,11 @@ THEMES = (
         primary="#56B4E9", secondary="#009E73", warning="#E69F00", error="#D55E00", success="#56B4E9", accent="#CC79A7",
         foreground="#E6E6E6", background="#101214", surface="#101214", panel="#1B1F23", boost="#2A2F35", dark=True,
         variables={
-            "block-cursor-background": "#2B4C63", "block-cursor-foreground": "#FFFFFF", "block-cursor-text-style": "bold",
+            "block-cursor-background": "#1A2C3B", "block-cursor-foreground": "#FFFFFF", "block-cursor-text-style": "bold",
             "block-cursor-blurred-background": "#22282E", "border": "#414A52", "border-blurred": "#2A2F35",
             "footer-key-foreground": "#56B4E9", "input-selection-background": "#56B4E9 35%",
             **{f"look-unit-{number}": colour for number, colour in enumerate(_OKABE_ITO)},
-            "look-failed": "#F07A2B",  # vermilion, lightened until it reads on this background
+            "look-failed": "#F58A42",  # vermilion, lightened until it reads on this background
         },
     ),
 )  # fmt: skip

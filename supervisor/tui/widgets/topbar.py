@@ -5,7 +5,7 @@ import time
 
 from supervisor.tui.model import linkstate
 from supervisor.tui.model.figures import sparkline
-from supervisor.tui.model.format import count, short_size, short_span
+from supervisor.tui.model.format import count, one_line, short_size, short_span
 from supervisor.tui.model.linkstate import LinkState
 from supervisor.tui.model.states import GROUPS
 from supervisor.tui.widgets.bar import Piece
@@ -73,6 +73,26 @@ def banner_pieces(host: Host) -> list[Piece]:
         ]
     if link.phase == linkstate.LIVE and link.outage is not None and now_s - link.since_s < _TOLD_S:
         return _back(host, link)
+    if link.phase == linkstate.LIVE:
+        return _faults_of_files(host)
+    return []
+
+
+def _faults_of_files(host: Host) -> list[Piece]:
+    """What supd says is wrong with the unit files, or with itself: the first of it, and how much more there is."""
+    errors, notes = host.session.status.get("load_errors") or (), host.session.status.get("notes") or ()
+    if errors:
+        first = errors[0] if isinstance(errors[0], dict) else {"file": "", "message": str(errors[0])}
+        place = os.path.basename(str(first.get("file", ""))) + (f":{first['line']}" if first.get("line") else "")
+        what = f"{place}: {first.get('key', '')} {first.get('message', '')}".replace(":  ", ": ")
+        more = f"  (+{len(errors) - 1} more)" if len(errors) > 1 else ""
+        return [
+            Piece("✗ the unit files have errors, the last good definitions stay", "failed"),
+            Piece(one_line(what) + more, rank=1),
+        ]
+    if notes:
+        more = f"  (+{len(notes) - 1} more)" if len(notes) > 1 else ""
+        return [Piece(f"▲ {one_line(str(notes[0]))}{more}", "warning")]
     return []
 
 
