@@ -62,7 +62,7 @@ class Menu(ModalScreen[tuple[str, ...] | None]):
         widest = max([_HINT_CELLS, cell_len(self._title), *[prompt.cell_len for prompt in prompts]])
         with Vertical(classes="dialogue") as dialogue:
             dialogue.styles.width = widest + _FRAME_CELLS
-            yield Static(Text(host_of(self).drawn(self._title), no_wrap=True, overflow="ellipsis"), classes="dialogue--title")
+            yield Static(Text(host_of(self).drawn(self._title), no_wrap=True, overflow="crop"), classes="dialogue--title")
             yield OptionList(
                 *[Option(prompt, choice.value, bool(choice.why_not)) for prompt, choice in zip(prompts, self._choices, strict=True)]
             )
@@ -79,7 +79,7 @@ class Menu(ModalScreen[tuple[str, ...] | None]):
     def _prompt(self, choice: Choice) -> Text:
         host = host_of(self)
         looks = host.look_styles
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = Text(no_wrap=True, overflow="crop" if host.ascii else "ellipsis")
         if self._is_multiple:
             text.append("[x] " if choice.value in self._chosen else "[ ] ")
         text.append(f"{choice.key:<2}", looks["dim"] if choice.why_not else looks["key"])

@@ -82,7 +82,7 @@ class Palette(ModalScreen[Command | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialogue palette"):
-            field = Input(placeholder='a unit, an action, "stop web", a theme …', compact=True)
+            field = Input(placeholder='a unit, an action, "stop web", a theme', compact=True)
             field.cursor_blink = False
             yield field
             yield OptionList()
@@ -104,7 +104,7 @@ class Palette(ModalScreen[Command | None]):
     def _prompt(self, command: Command) -> Text:
         host = host_of(self)
         looks = host.look_styles
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = Text(no_wrap=True, overflow="crop" if host.ascii else "ellipsis")
         text.append(f"{command.symbol or ' '} ", looks[command.style])
         text.append(host.drawn(command.text))
         text.append(f"  {host.drawn(command.note)}", looks["dim"])
