@@ -11,9 +11,9 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from supervisor.config.exec_kinds import CONDITION
+from supervisor.config.forwarding import FORWARD
 from supervisor.config.kinds import (
     BOOLEAN,
-    LATER,
     TEXT,
     TEXTS,
     TIME_SPAN,
@@ -197,7 +197,7 @@ class LogTable(Table):
         "30s", "LogRateLimitIntervalSec", "The time in which bytes are counted.", "rate_limit_interval_us"
     )
     rate_limit_bytes: Annotated[int, BYTES] = key(0, "", "So many bytes are kept in that time; 0 is no limit.", "rate_limit_bytes")
-    forward: Annotated[None, LATER] = later("", "Where output goes besides.")
+    forward: Annotated[tuple[str, ...], FORWARD] = key([], "", "Where output goes besides.", "forward")
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class LogFollowers:
         self._grown: set[str] = set()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         reactor.add_reader(self._wake_fd, self._on_wake)
-        pump.on_grown = self._on_grown
+        pump.listeners.append(self._on_grown)
 
     def follow(self, unit: str, on_lines: OnLines) -> Follower:
         """Tell each line the unit has written since its last start, from now on as they come. The first come in the next turn."""
@@ -105,7 +105,7 @@ class LogFollowers:
         return follower
 
     def close(self) -> None:
-        self._pump.on_grown = None
+        self._pump.listeners.remove(self._on_grown)
         self._followers.clear()
         self._reactor.remove_reader(self._wake_fd)
         os.close(self._wake_fd)

@@ -22,6 +22,7 @@ from supervisor.client.logfile import last_lines, text_lines
 from supervisor.client.logindex import run_bytes
 from supervisor.daemon.logkeeping import LogKeeping
 from supervisor.daemon.logstream import DEFAULTS, PIPE_BYTES, LogStream
+from supervisor.daemon.segments import Segment
 from supervisor.daemon.stdio import STDERR
 from supervisor.model.specification import Log
 
@@ -52,14 +53,16 @@ class _Pace:
 class LogPump:
     """One per manager; methods are called on the manager's thread.
 
-    `on_grown(unit)` tells that a segment has new bytes. It is called on either thread and must not wait.
+    Each of `listeners` is told of a unit whose segment has new bytes, on either thread, and must not wait. `on_configured(unit, log)` is
+    told, on the manager's thread, of what `configure` was.
     """
 
     def __init__(self, log_directory: str) -> None:
         self._log_directory = log_directory
         self._keeping = LogKeeping(log_directory)
-        self._settings: dict[str, Log] = {}
-        self.on_grown: OnGrown | None = None
+        self.settings: dict[str, Log] = {}
+        self.listeners: list[OnGrown] = []
+        self.on_configured: Callable[[str, Log], object] | None = None
         self._paces: dict[str, _Pace] = {}  # by stream
         self._by_fd: dict[int, _Pace] = {}
         self._marks: dict[str, tuple[int, int]] = {}
@@ -88,9 +91,11 @@ class LogPump:
 
     def configure(self, unit: str, log: Log) -> None:
         """The unit's [log], from now on."""
-        self._settings[unit] = log
+        self.settings[unit] = log
         for pace in self._of(unit):
             pace.stream.log = log
+        if self.on_configured is not None:
+            self.on_configured(unit, log)
 
     def begin_run(self, unit: str, invocation_id: str) -> None:
         """What the unit writes from here on belongs to this run, in the index."""
@@ -118,7 +123,7 @@ class LogPump:
     def _add(self, name: str, fd: int) -> None:
         directory = self.directory_of(name)
         unit, _, is_stderr = name.partition("/")
-        log = self._settings.get(unit, DEFAULTS)
+        log = self.settings.get(unit, DEFAULTS)
         stream = LogStream(unit, fd, directory, log, lambda: self._keeping.closed(directory, stream.log), is_stderr=bool(is_stderr))
         pace = _Pace(stream)
         self._paces[name] = pace
@@ -166,6 +171,12 @@ class LogPump:
         pace = self._paces.get(stream)
         return pace.stream.start_position() if pace is not None else (1, 0)
 
+    def first_place(self, stream: str) -> tuple[int, int]:
+        """Where this pump began with the stream, or will: the first byte that it did or will move stands there."""
+        if (pace := self._paces.get(stream)) is not None:
+            return pace.stream.start_position()
+        return Segment(self.directory_of(stream)).position()
+
     def place(self, unit: str) -> str:
         """Where the next byte of the unit will stand, as `logpages.place_text` writes it; "" for a unit that has no pipe."""
         self.drain(unit)
@@ -205,8 +216,12 @@ class LogPump:
 
     def _drain_now(self, stream: LogStream) -> None:
         # As much as there is now, and no more: a grandchild that never stops writing must not hold the manager.
-        if (waiting := stream.waiting_bytes()) and stream.drain(waiting) and self.on_grown is not None:
-            self.on_grown(stream.unit)
+        if (waiting := stream.waiting_bytes()) and stream.drain(waiting):
+            self._tell_grown(stream.unit)
+
+    def _tell_grown(self, unit: str) -> None:
+        for listener in self.listeners:
+            listener(unit)
 
     # The thread
 
@@ -243,8 +258,8 @@ class LogPump:
 
     def _serve(self, pace: _Pace) -> None:
         moved = pace.stream.drain(_SHARE_BYTES)
-        if moved and self.on_grown is not None:
-            self.on_grown(pace.stream.unit)
+        if moved:
+            self._tell_grown(pace.stream.unit)
         if moved >= _MUCH_BYTES:
             pace.rest_ms = 0
             self._note_fullness(pace, moved)

@@ -5,6 +5,7 @@ Imported after the boot. It connects; it decides nothing.
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from supervisor.daemon import leaving, place, recovery
@@ -14,6 +15,7 @@ from supervisor.daemon.api.server import ApiServer
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.execprobes import ExecProbes
+from supervisor.daemon.forwarding import Forwarding
 from supervisor.daemon.history import History
 from supervisor.daemon.logfollow import LogFollowers
 from supervisor.daemon.options import Options
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 KEEPER_GONE = 1
 AUDIT_FLUSH_S = 5.0
 HISTORY_FLUSH_S = 5.0
+FORWARD_FLUSH_S = 2.0
 ROLES_WAIT_S = 5.0
 
 
@@ -55,6 +58,25 @@ def _history(shell: Shell, mode: "Mode", loop: asyncio.AbstractEventLoop) -> His
     history = History(mode.state_directory, shell.run_records.open_ids, on_written, loop.call_later)
     shell.run_records.attach(history.put)
     return history
+
+
+def _forwarding(shell: Shell, announcer: Announcer, loop: asyncio.AbstractEventLoop) -> Forwarding:
+    """What sends logs elsewhere; what its threads want of the loop waits for the loop's next turn."""
+
+    def keep(texts: dict[str, str]) -> None:
+        shell.link.send(texts, [])
+        shell.watch_link()
+
+    def on_loop(act: Callable[[], object]) -> None:
+        try:
+            loop.call_soon_threadsafe(act)
+        except RuntimeError:
+            pass  # the loop has ended: the next manager sends the lines of the last second again
+
+    remembered: dict[str, str] = shell.link.table["remembered"]
+    return Forwarding(
+        shell.pump, remembered, lambda texts: on_loop(lambda: keep(texts)), lambda text: on_loop(lambda: announcer.say("warning", text))
+    )
 
 
 async def _serve(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
@@ -92,7 +114,9 @@ async def _serve(shell: Shell, definitions: Definitions, announcer: Announcer, o
     reloader = Reloader(shell, definitions, announcer.say)
     world = World(shell, definitions, announcer, started_s, roles, trail, reloader)
     history = _history(shell, mode, loop)
+    forwarding = _forwarding(shell, announcer, loop)
     world.attach_history(history)
+    world.attach_forwarding(forwarding)
     reading: asyncio.Task[object] = loop.create_task(roles.start())
     # Not for ever: names are looked up in a user database that may hang, and its owner must reach supd even then.
     await asyncio.wait({reading}, timeout=ROLES_WAIT_S)
@@ -116,6 +140,7 @@ async def _serve(shell: Shell, definitions: Definitions, announcer: Announcer, o
     await api.close()
     await asyncio.to_thread(trail.close, AUDIT_FLUSH_S)
     await asyncio.to_thread(history.close, HISTORY_FLUSH_S)
+    await asyncio.to_thread(forwarding.close, FORWARD_FLUSH_S)
     try:
         os.unlink(place.socket_path(options, mode))
     except OSError:

@@ -16,6 +16,7 @@ from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.api.stream import EventRing
 from supervisor.daemon.audit import Trail
 from supervisor.daemon.definitions import Definitions
+from supervisor.daemon.forwarding import Forwarding
 from supervisor.daemon.glances import Glances
 from supervisor.daemon.history import History, HistoryError
 from supervisor.daemon.proctable import Process, usage_of
@@ -67,10 +68,15 @@ class World:
         shell.on_job = self._on_job
         shell.on_settled = Glances(shell.engine, self.ring).tell
         self._history: History | None = None
+        self._forwarding: Forwarding | None = None
 
     def attach_history(self, history: History) -> None:
         """What was before this manager, once the thread that knows it is there."""
         self._history = history
+
+    def attach_forwarding(self, forwarding: Forwarding) -> None:
+        """Who sends logs elsewhere, and says how that goes."""
+        self._forwarding = forwarding
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -187,6 +193,7 @@ class World:
     def _notes(self) -> list[str]:
         notes = [*self._reloader.notes(), *self._shell.pump.notes(), *self._trail.notes()]
         notes += self._history.notes() if self._history is not None else []
+        notes += self._forwarding.notes() if self._forwarding is not None else []
         if self._shell.intents.trouble:
             notes.append(self._shell.intents.trouble)
         strangers = self._shell.processes.unattributed()

@@ -206,6 +206,7 @@ class Log:
     compress: bool = False
     rate_limit_interval_us: int | None = 30 * SECOND_US
     rate_limit_bytes: int = 0
+    forward: tuple[str, ...] = ()  # "journald", "syslog:/PATH", "syslog:udp:HOST:PORT", "syslog:tcp:HOST:PORT"
 
 
 @dataclass(frozen=True, slots=True)

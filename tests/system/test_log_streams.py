@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+from itertools import pairwise
 
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.conftest import StartSupd
@@ -71,3 +73,24 @@ def test_supd_has_a_log_of_its_own_with_the_last_words_of_its_managers_and_of_th
     supd.stop()
     assert supd.supctl("logs", "supd", "-o", "cat", "--grep", "started again").stdout.startswith("warning: ")
     assert "up" not in supd.supctl("logs").stdout
+
+
+def test_lines_are_forwarded_and_none_is_missing_though_the_manager_is_killed(start_supd: StartSupd) -> None:
+    counter = "import time\nfor n in range(3000):\n    print(n, flush=True)\n    time.sleep(0.0005)\n"
+    unit = '[unit]\nenabled = false\n[service]\ntype = "oneshot"\nremain_after_exit = true\nexec_start = "python3 -I -S counter.py"\n'
+    supd = start_supd({}, {"counter.py": counter})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        path = supd.path("syslog")
+        receiver.bind(path)
+        receiver.settimeout(30)
+        supd.write("units/count.toml", unit + f'[log]\nforward = "syslog:{path}"\n')
+        supd.supctl("reload-units")
+        supd.supctl("start", "--no-block", "count")
+        arrived: list[int] = []
+        while len(arrived) < 500:
+            arrived.append(int(receiver.recv(9999).rpartition(b": ")[2]))
+        os.kill(supd.json("version")["manager_pid"], signal.SIGKILL)
+        while arrived[-1] != 2999:
+            arrived.append(int(receiver.recv(9999).rpartition(b": ")[2]))
+    assert sorted(set(arrived)) == list(range(3000))
+    assert len([1 for before, after in pairwise(arrived) if after != before + 1]) <= 1  # it went back once, if at all

@@ -20,7 +20,7 @@ class Pumping:
         self.directory = directory
         self.pump = LogPump(str(directory))
         self._grown = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self.pump.on_grown = lambda unit: os.eventfd_write(self._grown, 1)
+        self.pump.listeners.append(lambda unit: os.eventfd_write(self._grown, 1))
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until this holds; looked at whenever a log has grown."""
