@@ -78,7 +78,7 @@ class LogFeed:
                     group.create_task(self._follow())
                     group.create_task(self._fill_up())
             except* (LinkLost, Refused, OSError) as errors:
-                self.trouble = str(errors.exceptions[0])
+                self.trouble = str(_first_of(errors))
                 self._on_change()
             await asyncio.sleep(REMOTE_PAUSE_S)
 
@@ -299,6 +299,11 @@ def bursts(lines: Iterable[Line]) -> list[Burst]:
         Burst(time_us, unit, run, [line.text for line in together])
         for (time_us, unit, run), together in groupby(whole, key=lambda line: (line.time_us, line.unit, line.run))
     ]
+
+
+def _first_of(errors: BaseExceptionGroup[Exception]) -> Exception:
+    first = errors.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _page_filter(wanted: Filter) -> PageFilter:

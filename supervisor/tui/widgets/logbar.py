@@ -68,7 +68,7 @@ def _amount(reader: LogReader, status: LogStatus, is_wide: bool) -> list[Piece]:
     # "+": there is more behind these; how many is known to nobody who has not read it.
     more = "" if status.is_at_begin else "+"
     of = "" if reader.view.index.wanted.is_empty else f"{count(shown)} of "
-    pieces.append(Piece(f"{of}{count(lines)}{more} lines", "dim", rank=3, is_right=True))
+    pieces.append(Piece(f"{of}{count(lines)}{more} {'line' if lines == 1 and not more else 'lines'}", "dim", rank=3, is_right=True))
     if status.rate is not None and status.rate >= 0.5:
         pieces.append(Piece(f"{count(round(status.rate))}/s", "dim", rank=5, is_right=True))
     if is_wide:

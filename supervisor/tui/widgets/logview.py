@@ -26,7 +26,7 @@ from supervisor.tui.logs.paint import Look, Painting, Span
 from supervisor.tui.logs.reader import LogReader
 from supervisor.tui.logs.sgr import Sgr
 from supervisor.tui.logs.store import TEXT, Line, LogStore
-from supervisor.tui.logs.viewport import Row
+from supervisor.tui.logs.viewport import Row, Viewport
 from supervisor.tui.widgets.host import host_of
 
 _STRIPS_KEPT = 512  # some ten screens; a strip weighs as much as twenty lines in the store
@@ -96,7 +96,7 @@ class LogView(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.reader = LogReader(LogStore())
-        self.empty = ""
+        self.empty = self._said = ""  # what is said while there is no line, and what stands there
         self.run_text: RunText = lambda unit, run: ""
         self.side = 0  # how many cells of the text are left of the screen
         self._rows: list[Row] = []
@@ -137,7 +137,9 @@ class LogView(Widget, can_focus=True):
         differing = {y for y in range(max(len(keys), len(before))) if keys[y : y + 1] != before[y : y + 1]}
         if thumb != self._thumb:
             differing |= set(range(thumb[0], sum(thumb))) ^ set(range(self._thumb[0], sum(self._thumb)))
-        self._keys, self._thumb = keys, thumb
+        if self.empty != self._said:
+            differing.add(1)
+        self._keys, self._thumb, self._said = keys, thumb, self.empty
         if len(differing) * 2 > height:
             self.refresh()
         else:
@@ -156,21 +158,27 @@ class LogView(Widget, can_focus=True):
 
     # Moving.
 
+    @property
+    def _window(self) -> Viewport:
+        """The window to be moved, once it knows of every line that came: else those would count as new to who pauses now."""
+        self.reader.arrived()
+        return self.reader.view
+
     def action_follow(self) -> None:
-        self.reader.view.follow()
+        self._window.follow()
         self.reader.anchor = None
         self._moved()
 
     def action_move(self, lines: int) -> None:
-        self.reader.view.move(lines)
+        self._window.move(lines)
         self._moved()
 
     def action_page(self, pages: float) -> None:
-        self.reader.view.page(pages)
+        self._window.page(pages)
         self._moved()
 
     def action_top(self) -> None:
-        self.reader.view.home()
+        self._window.home()
         self._moved()
 
     def action_side(self, steps: int) -> None:
@@ -188,7 +196,7 @@ class LogView(Widget, can_focus=True):
         self._moved()
 
     def go_to(self, line_id: int) -> None:
-        self.reader.view.go_to(line_id, centred=True)
+        self._window.go_to(line_id, centred=True)
         self._moved()
 
     def _moved(self) -> None:
@@ -197,12 +205,12 @@ class LogView(Widget, can_focus=True):
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.reader.view.scroll(-_WHEEL_ROWS)
+        self._window.scroll(-_WHEEL_ROWS)
         self._moved()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.reader.view.scroll(_WHEEL_ROWS)
+        self._window.scroll(_WHEEL_ROWS)
         self._moved()
 
     def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
@@ -214,7 +222,7 @@ class LogView(Widget, can_focus=True):
         self.action_side(1)
 
     def on_click(self, event: events.Click) -> None:
-        view = self.reader.view
+        view = self._window
         if event.x == self._width - 1 and len(view.index):
             line_id = view.index.id_at(min(len(view.index) - 1, event.y * len(view.index) // max(1, self._height)))
             view.go_to(line_id, centred=True)
