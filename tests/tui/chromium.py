@@ -65,9 +65,14 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             await self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    async def picture(self) -> bytes:
-        """The page as a PNG."""
-        return base64.b64decode((await self._call("Page.captureScreenshot", format="png"))["data"])
+    async def picture(self, size: tuple[int, int] | None = None) -> bytes:
+        """The page as a PNG; with `size` so many pixels of it, from its upper left corner."""
+        how: Json = {"format": "png"}
+        if size is not None:
+            width, height = size
+            await self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            how["clip"] = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        return base64.b64decode((await self._call("Page.captureScreenshot", **how))["data"])
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until something that came over the network makes `is_so` true; whoever calls sets the deadline."""

@@ -26,12 +26,17 @@ def make_app(*units: dict[str, Any], **options: Any) -> SupdApp:
     world = FakeWorld("/nonexistent")
     if units:
         world.units = {unit["id"]: dict(unit) for unit in units}
+    return app_over(MemoryTransport(world), **options)
+
+
+def app_over(transport: MemoryTransport, **options: Any) -> SupdApp:
+    """An app over this supd; its time moves only when a test moves it."""
     time = VirtualTime()
 
     def session(app: SupdApp) -> Session:
         return Session(app.transport, app.store, app.figures, time, app.request_flush, sleep=time.sleep, chance=random.Random(1))
 
-    return SupdApp(MemoryTransport(world), make_session=session, clock=time, **options)
+    return SupdApp(transport, make_session=session, clock=time, **options)
 
 
 def supd_of(app: SupdApp) -> MemoryTransport:
