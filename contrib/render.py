@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TZ"] = "UTC"
-os.cpu_count = lambda: 16  # type: ignore[method-assign, assignment]  # the same machine in every picture
+os.cpu_count = lambda: 16  # the same machine in every picture
 
 from tests.tui.chromium import Page, chromium  # noqa: E402  # found only now
 from tests.tui.scenes import SCENES, Scene, play  # noqa: E402
