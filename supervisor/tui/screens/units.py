@@ -18,8 +18,11 @@ from supervisor.tui.model.choose import SORT_KEYS, BadFilter, Choice, Filter, Te
 from supervisor.tui.model.format import count
 from supervisor.tui.model.states import GROUPS
 from supervisor.tui.model.units import Changes
+from supervisor.tui.screens.unitdetail import UnitDetailScreen
 from supervisor.tui.screens.unitkeys import UnitKeys
+from supervisor.tui.screens.view import NARROW_CELLS
 from supervisor.tui.widgets.bar import Piece
+from supervisor.tui.widgets.detail import DetailPane
 from supervisor.tui.widgets.filterbar import FilterBar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
@@ -46,14 +49,18 @@ class UnitsScreen(UnitKeys):
         Binding("o", "sort", "sort", show=False, id="list.sort"),
         Binding("<", "sort_by(-1)", "sort by the column before", show=False, id="list.sort-before"),
         Binding(">", "sort_by(1)", "sort by the column behind", show=False, id="list.sort-behind"),
+        Binding("enter", "open", "open", show=False, id="list.open"),
+        Binding("i", "detail", "info", id="list.detail"),
         Binding("_", "log_strip", "log below on or off", show=False, id="list.log"),
         Binding("escape", "clear", "clear", show=False, id="list.clear"),
     ]
 
     def compose_view(self) -> ComposeResult:
-        with Horizontal(id="upper", classes="pane-group"), Vertical(id="list", classes="pane"):
-            yield UnitTable(id="units")
-            yield FilterBar(id="filter")
+        with Horizontal(id="upper", classes="pane-group"):
+            with Vertical(id="list", classes="pane"):
+                yield UnitTable(id="units")
+                yield FilterBar(id="filter")
+            yield DetailPane(id="detail", classes="pane")
         with Vertical(id="strip", classes="pane"):
             yield LogPane()
 
@@ -78,8 +85,9 @@ class UnitsScreen(UnitKeys):
         else:
             table.flush(changes)
         host.session.watch({*host.marked, *table.in_sight})
+        self.query_one(DetailPane).flush()
         if self._has_strip:
-            self.query_one(LogPane).flush()
+            self.query_one("#strip LogPane", LogPane).flush()
 
     def _show(self) -> None:
         table = self.query_one(UnitTable)
@@ -119,13 +127,37 @@ class UnitsScreen(UnitKeys):
         if self._range_from is not None and event.key is not None:
             host.marked.update(self.query_one(UnitTable).keys_between(self._range_from, event.key))
             self.query_one(UnitTable).flush(Changes())
+        self.query_one(DetailPane).show_unit(event.key)
         self._follow_soon()
+        host.request_flush()
+
+    def on_line_list_opened(self, event: LineList.Opened) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Everything about the unit: in the pane beside the list, or over the whole screen where there is none."""
+        unit = self.title_unit()
+        if self.query_one(DetailPane).display and self.query_one(DetailPane).size.width:
+            self.query_one(DetailPane).focus_content()
+        elif unit is not None:
+            self.app.push_screen(UnitDetailScreen(unit))
+
+    def action_detail(self) -> None:
+        """The pane beside the list, on and off; where there is no room for it, over the whole screen."""
+        host = host_of(self)
+        if self.size.width < NARROW_CELLS:
+            self.action_open()
+            return
+        host.settings.change(has_detail=not host.settings.kept.has_detail)
+        self._show_panes()
         host.request_flush()
 
     # The panes beside and below.
 
     def _show_panes(self) -> None:
-        self.query_one("#content").set_class(host_of(self).settings.kept.has_log, "-with-log")
+        kept = host_of(self).settings.kept
+        self.query_one("#content").set_class(kept.has_log, "-with-log")
+        self.query_one("#content").set_class(kept.has_detail, "-with-detail")
 
     @property
     def _has_strip(self) -> bool:
@@ -146,7 +178,7 @@ class UnitsScreen(UnitKeys):
     def _follow(self) -> None:
         units = self.targets()
         if self._has_strip and units:
-            self.query_one(LogPane).show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
+            self.query_one("#strip LogPane", LogPane).show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
 
     def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:
         self._sort_by(event.key)
