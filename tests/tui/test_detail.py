@@ -10,13 +10,14 @@ from supervisor.tui.model.figures import Usage
 from supervisor.tui.model.rows import Cell
 from supervisor.tui.model.units import Unit, UnitStore
 from supervisor.tui.screens.unitdetail import UnitDetailScreen
+from supervisor.tui.widgets.bar import Bar
 from supervisor.tui.widgets.detail import DetailPane
 from supervisor.tui.widgets.logpane import LogPane
 from supervisor.tui.widgets.table import UnitTable
 from supervisor.tui.widgets.textlines import TextLines
 from tests.system.api.fake_world import run
 from tests.tui.briefs import NOW_S, brief
-from tests.tui.pilot import change, make_app, press, ready, screen_text, settled, supd_of, time_of, until
+from tests.tui.pilot import change, make_app, press, ready, settled, supd_of, time_of, until
 
 ERROR = {"file": "web.toml", "line": 3, "key": "service.restart", "message": "expected no, got 1", "hint": ""}
 
@@ -126,8 +127,8 @@ UNITS = [
 def app_with_detail(**options: Any) -> SupdApp:
     app = make_app(*UNITS, **options)
     world = supd_of(app).world
-    relations = {"api": {"requires": ["db"]}, "db": {"required_by": ["api"]}}
-    world.relations = lambda name: relations.get(name, {})  # type: ignore[method-assign]  # this world has other units
+    relations: dict[str, Any] = {"api": {"requires": ["db"]}, "db": {"required_by": ["api"]}}
+    world.relations = lambda unit: relations.get(unit, {})  # type: ignore[method-assign]  # this world has other units
     world.runs = [run("api", 1, started_time_s=NOW_S - 100, ended_time_s=NOW_S - 99)]
     return app
 
@@ -194,8 +195,8 @@ async def test_every_tab_shows_its_part_by_key_and_by_mouse() -> None:
         assert (pane.tab, pane.query_one(LogPane).display) == ("Log", True)
         await press(pilot, "<")
         assert pane.tab == "Info"
-        line = screen_text(app).splitlines()[2]
-        await pilot.click(offset=(line.index("Runs") + 1, 2))
+        head = pane.query_one("#detail-head", Bar)
+        await pilot.click(head, offset=(head.text.index("Runs") + 1, 0))
         await settled(pilot)
         assert pane.tab == "Runs"
 
@@ -243,7 +244,8 @@ async def test_a_unit_that_changes_is_asked_again_twice_a_second_at_most() -> No
         before = asked()
         for number in range(3):
             change(app, "api", status_text=str(number))
-            await until(pilot, lambda number=number: f"says      {number}" in pane_text(app))
+            said = f"says      {number}"
+            await until(pilot, lambda said=said: said in pane_text(app))  # type: ignore[misc]  # a lambda's default has no type
         assert asked() <= before + 1
         await rest(pilot)
         await until(pilot, lambda: asked() > before)

@@ -39,11 +39,20 @@ class Answers:
         self.trouble = ""
 
 
+class _Tabs(Bar):
+    """The head of the pane: the unit, and the tabs to click."""
+
+    def action_take_tab(self, name: str) -> None:
+        pane = self.parent
+        assert isinstance(pane, DetailPane)
+        pane.take_tab(name)
+
+
 class DetailPane(Vertical):
     """Shows one unit; `show_unit` says which."""
 
     DEFAULT_CSS = """
-    DetailPane > Bar { background: $panel; }
+    DetailPane > _Tabs { background: $panel; }
     DetailPane > ContentSwitcher { height: 1fr; }
     """
     BINDINGS = [
@@ -62,7 +71,7 @@ class DetailPane(Vertical):
         self._is_asking = False
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="detail-head")
+        yield _Tabs(id="detail-head")
         with ContentSwitcher(initial="detail-text"):
             yield TextLines(id="detail-text")
             yield LogPane(id="detail-log")
@@ -96,9 +105,6 @@ class DetailPane(Vertical):
     def action_tab(self, step: int) -> None:
         self.take_tab(TABS[(self._tab + step) % len(TABS)])
         self.focus_content()
-
-    def action_take_tab(self, name: str) -> None:
-        self.take_tab(name)
 
     def focus_content(self) -> None:
         """Put the keys into what is shown."""
@@ -164,7 +170,7 @@ class DetailPane(Vertical):
             pieces.append(Piece(description, "dim", rank=2))
         for name in TABS:
             pieces.append(Piece(name, "key" if name == self.tab else "dim", rank=0, is_right=True, action=f"take_tab('{name}')"))
-        self.query_one("#detail-head", Bar).show(pieces)
+        self.query_one(_Tabs).show(pieces)
         if self.tab != "Log":
             self.query_one(TextLines).show(self._lines(unit), from_top)
 
