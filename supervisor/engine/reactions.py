@@ -108,7 +108,7 @@ class Reactions:
     def _stop_bound(self, name: str) -> None:
         for other in self._core.graph.concerned(name, "retroactive_stop_on_stop"):
             if self._core.active(other) not in _GOES:
-                self.enqueue(STOP, other, JobMode.REPLACE, f"it is bound to {name}, which went down")
+                self.enqueue(STOP, other, JobMode.REPLACE, f"{name}, with which it is to go, went down")
 
     # -- actions ---------------------------------------------------------------------------------------------------
 

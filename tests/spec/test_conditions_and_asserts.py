@@ -1,8 +1,10 @@
 """condition_* and assert_*: checked when the job runs (systemd.unit(5), CONDITIONS AND ASSERTS; SEMANTICS 5.7)."""
 
-from supervisor.model.effects import CheckConditions
+import pytest
+
+from supervisor.model.effects import CheckConditions, FinishJob
 from supervisor.model.specification import Condition
-from tests.spec.behaviour import says_ready
+from tests.spec.behaviour import exits, says_ready
 from tests.spec.build import SECOND, target, unit
 from tests.spec.world import World
 
@@ -76,3 +78,23 @@ def test_a_stop_is_never_held_up_by_a_condition() -> None:
     world.conditions["a"] = world.asserts["a"] = False
     world.stop("a")
     assert world.active("a") == "inactive"
+
+
+def test_a_condition_that_no_longer_holds_ends_the_automatic_restarts_without_a_failed_job() -> None:
+    world = World(unit("a", restart="always", restart_us=SECOND, conditions=[Condition("path_exists", "/x")]))
+    world.behave("a", exits(1, after_us=SECOND))
+    world.start("a")
+    world.conditions["a"] = False
+    world.advance(5 * SECOND)
+    assert world.state("a")[:2] == ("inactive", "dead")
+    ended = [effect for _, effect in world.history if isinstance(effect, FinishJob)]
+    assert [str(effect.result) for effect in ended] == ["done", "done"]
+
+
+@pytest.mark.parametrize("key", ["conditions", "asserts"])
+def test_why_says_which_of_the_two_does_not_hold(key: str) -> None:
+    world = World(unit("a", **{key: [Condition("path_exists", "/x")]}))
+    getattr(world, key)["a"] = False
+    world.start("a")
+    because = [reason["text"] for reason in world.engine.why("a", world._instant())["because"]]
+    assert any(f"its {key.removesuffix('s').replace('assert', 'assertion')} " in text for text in because)

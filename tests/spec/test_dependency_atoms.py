@@ -380,3 +380,57 @@ def test_a_recorded_hook_of_systemd_252_fires_with_its_variables(row: dict[str, 
 
 def test_every_difference_names_a_recorded_row() -> None:
     assert set(DIFFERENCES) <= {(row["kind"], row["order"], row["event"]) for row in SCENES}
+
+
+@pytest.mark.parametrize("kind", ["requires", "wants", "binds_to", "upholds"])
+@pytest.mark.parametrize("order", ["none", "after"])
+def test_a_restart_brings_up_what_went_down_meanwhile(kind: str, order: str) -> None:
+    """A unit that waits for its restart counts as coming up unasked: what it needs and is not after is started with it."""
+    ordered = {"after": ["b"]} if order == "after" else {}
+    world = World(
+        unit("a", restart="always", restart_us=100 * SECOND, recover_dependents=False, **{kind: ["b"]}, **ordered),
+        unit("b", type="notify"),
+    )
+    world.behave("b", says_ready(lives_us=SECOND), says_ready())
+    world.behave("a", exits(1, after_us=2 * SECOND), runs())
+    world.start("a")
+    world.advance(3 * SECOND)
+    is_down_with_b = kind == "binds_to"
+    assert world.sub("a") == ("dead" if is_down_with_b else "auto-restart")
+    if kind == "upholds":
+        assert world.active("b") == "active"
+    elif not is_down_with_b:
+        assert world.active("b") == ("active" if order == "none" else "inactive")
+
+
+def test_a_restart_does_not_bring_up_what_it_only_wants_and_a_person_stopped() -> None:
+    world = World(unit("a", restart="always", restart_us=100 * SECOND, wants=["b"]), unit("b"))
+    world.behave("a", exits(1, after_us=2 * SECOND))
+    world.start("a")
+    world.stop("b")
+    world.advance(3 * SECOND)
+    assert (world.sub("a"), world.active("b")) == ("auto-restart", "inactive")
+
+
+def test_a_unit_that_nobody_needs_goes_down_as_soon_as_it_is_up() -> None:
+    world = World(unit("a", requires=["b"]), unit("b", stop_when_unneeded=True))
+    world.start("b")
+    assert world.active("b") == "inactive"
+    world.start("a")
+    assert world.active("b") == "active"
+
+
+def test_what_is_bound_to_a_unit_that_is_down_fails_with_dependency() -> None:
+    world = World(unit("a", binds_to=["b"], after=["b"]), unit("b", type="oneshot"))
+    answer = world.start("a")
+    assert (world.job_result(answer), world.active("a")) == ("dependency", "inactive")
+
+
+@pytest.mark.parametrize("order", [{}, {"after": ["b"]}, {"before": ["b"]}])
+def test_a_stop_is_passed_on_also_when_it_comes_by_itself(order: dict[str, list[str]]) -> None:
+    world = World(unit("a", propagates_stop_to=["b"], **order), unit("b"))
+    world.behave("a", exits(0, after_us=SECOND))
+    world.start("b")
+    world.start("a")
+    world.advance(SECOND)
+    assert (world.active("a"), world.active("b")) == ("inactive", "inactive")

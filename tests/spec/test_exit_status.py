@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from supervisor.model.states import Phase
-from tests.spec.behaviour import Process, cannot_exec, dies_by, exits, runs, says_ready
+from tests.spec.behaviour import Process, cannot_exec, daemonizes, dies_by, exits, runs, says_ready
 from tests.spec.build import SECOND, unit
 from tests.spec.world import World
 
@@ -193,3 +193,49 @@ def test_a_program_that_need_not_succeed_need_not_be_there() -> None:
     world.behave("a", cannot_exec())
     world.start("a")
     assert (world.show("a")["exec_main_code"], world.show("a")["exec_main_status"]) == ("exited", 0)
+
+
+def test_the_parent_of_a_forking_service_leaves_no_main_status() -> None:
+    world = World(unit("a", type="forking"))
+    world.behave("a", daemonizes())
+    world.start("a")
+    assert (world.sub("a"), world.show("a")["exec_main_code"]) == ("running", None)
+
+
+@pytest.mark.parametrize("type_", ["simple", "exec", "idle", "oneshot", "notify", "forking"])
+def test_only_types_that_do_not_wait_for_exec_are_up_before_it_fails(type_: str) -> None:
+    world = World(unit("a", type=type_, exec_stop="stop"))
+    world.behave("a", cannot_exec())
+    answer = world.start("a")
+    was_up = type_ in ("simple", "idle")
+    assert world.job_result(answer) == ("done" if was_up else "failed")
+    assert world.state("a") == ("failed", "failed", "exit-code")
+    assert (world.show("a")["exec_main_code"], world.show("a")["exec_main_status"]) == ("exited", 203)
+
+
+def test_a_start_that_failed_says_which_command_it_was() -> None:
+    world = World(unit("a", type="oneshot"))
+    world.behave("a", exits(75))
+    answer = world.start("a")
+    assert world.finished[answer.job].text == "exec_start (run) left with status 75 (TEMPFAIL)"
+
+
+def test_a_reload_that_failed_is_not_told_as_the_service_s_own_failure() -> None:
+    world = World(unit("a", exec_reload="reload"))
+    world.behave("a", exits(0, after_us=10 * SECOND))
+    world.behave("a", exits(3), phase=Phase.RELOAD)
+    world.start("a")
+    world.reload("a")
+    because = [reason["text"] for reason in world.engine.why("a", world._instant())["because"]]
+    assert "exec_reload (reload) left with status 3 (NOTIMPLEMENTED)" in because
+
+
+def test_what_the_main_process_did_on_a_stop_counts_while_a_command_goes_on() -> None:
+    world = World(unit("a", exec_start_post="post"))
+    world.behave("a", runs(handles={15: 3}))
+    world.behave("a", runs(dies_in_us=SECOND), phase=Phase.START_POST)
+    world.start("a")
+    world.stop("a")
+    assert world.sub("a") == "stop-sigterm"
+    world.advance(SECOND)
+    assert world.state("a") == ("failed", "failed", "exit-code")

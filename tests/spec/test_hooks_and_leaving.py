@@ -135,3 +135,39 @@ def test_a_pending_restart_does_not_hold_up_a_shutdown() -> None:
     assert world.sub("a") == "auto-restart"
     world.shutdown()
     assert world.has_left
+
+
+def test_a_failure_before_an_automatic_restart_does_not_end_supd() -> None:
+    world = World(
+        unit("a", restart="on-failure", restart_us=SECOND, failure_action="exit", start_limit_burst=2, start_limit_interval_us=None)
+    )
+    world.behave("a", exits(1))
+    world.start("a")
+    assert (world.sub("a"), world.has_left) == ("auto-restart", False)
+    world.advance(10 * SECOND)
+    assert world.has_left
+
+
+def test_on_failure_of_jobs_that_fail_too_often_fires_again_after_a_while() -> None:
+    world = World(
+        unit("a", requires=["b"], after=["b"], on_failure=["alarm"], recover_dependents=False),
+        unit("b", exec_start_pre="x", start_limit_interval_us=0),
+        unit("alarm", type="oneshot", start_limit_interval_us=0),
+    )
+    world.behave("b", exits(1), phase=Phase.START_PRE)
+    for _ in range(20):
+        world.start("a")
+    assert world.starts("alarm") == 16
+    world.advance(11 * SECOND)
+    world.start("a")
+    assert world.starts("alarm") == 17
+
+
+def test_a_second_shutdown_has_no_more_patience() -> None:
+    world = World(unit("a", timeout_stop_us=100 * SECOND))
+    world.behave("a", stubborn())
+    world.start("a")
+    world.shutdown()
+    assert not world.has_left
+    world.shutdown()
+    assert (world.has_left, world.result("a"), world.processes("a")) == (True, "timeout", [])

@@ -284,3 +284,43 @@ def test_kill_of_a_control_process_that_is_not_there_is_refused() -> None:
     world.start("a")
     assert world.kill("a", SIGTERM, "control").code != ""
     assert world.active("a") == "active"
+
+
+def test_without_sigkill_a_stop_that_took_too_long_is_a_time_out() -> None:
+    world = World(unit("a", send_sigkill=False, timeout_stop_us=SECOND))
+    world.behave("a", stubborn())
+    world.start("a")
+    world.stop("a")
+    world.advance(10 * SECOND)
+    assert world.state("a") == ("failed", "failed", "timeout")
+
+
+def test_a_stop_post_that_is_killed_alone_ends_the_stop() -> None:
+    world = World(unit("a", kill_mode="process", exec_stop_post="post", timeout_stop_us=SECOND))
+    world.behave("a", stubborn(), phase=Phase.STOP_POST)
+    world.start("a")
+    world.stop("a")
+    world.advance(2 * SECOND)
+    assert world.state("a") == ("failed", "failed", "timeout")
+    assert world.processes("a") == []
+
+
+def test_a_member_that_only_sigkill_ends_holds_up_the_stop_no_longer_than_that() -> None:
+    world = World(unit("a", timeout_stop_us=SECOND, exec_start_pre="pre"))
+    world.behave("a", exits(1, leaves=(stubborn(),)), phase=Phase.START_PRE)
+    world.start("a")
+    assert world.sub("a") == "stop-sigterm"
+    world.advance(SECOND)
+    assert (world.active("a"), world.processes("a")) == ("failed", [])
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_the_hang_up_goes_with_every_polite_kill(hangs_up: bool) -> None:
+    world = World(unit("a", send_sighup=hangs_up, exec_stop_post="post", timeout_stop_us=SECOND))
+    world.behave("a", stubborn())
+    world.behave("a", stubborn(), phase=Phase.STOP_POST)
+    world.start("a")
+    world.stop("a")
+    world.advance(10 * SECOND)
+    kills = [(effect.signal, effect.and_hangup) for _, effect in world.history if isinstance(effect, Kill)]
+    assert kills == [(15, hangs_up), (9, False), (15, hangs_up), (9, False)]

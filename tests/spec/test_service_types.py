@@ -308,3 +308,13 @@ def test_a_notify_reload_that_is_not_answered_properly_times_out_and_the_service
     assert world.job_result(answer) in ("timeout", "failed")
     assert world.active("a") == "active"
     assert len(world.processes("a")) == 1
+
+
+@pytest.mark.parametrize(("status", "sub", "result"), [(0, "reload-signal", None), (1, "running", "failed")])
+def test_the_command_of_a_notify_reload_service_comes_before_its_word(status: int, sub: str, result: str | None) -> None:
+    world = World(unit("a", type="notify-reload", exec_reload="one"))
+    world.behave("a", says_ready(survives=frozenset({1})))
+    world.behave("a", exits(status), phase=Phase.RELOAD)
+    world.start("a")
+    answer = world.reload("a")
+    assert (world.sub("a"), world.job_result(answer)) == (sub, result)

@@ -156,3 +156,22 @@ def test_starts_that_fail_before_they_begin_cannot_turn_in_a_circle_through_on_f
     world.advance(SECOND)
     assert (world.starts("a"), world.starts("c")) == (0, 0)
     assert world.engine.list_jobs() == []
+
+
+def test_a_start_by_hand_that_goes_on_across_direct_restarts_waits_as_an_automatic_one() -> None:
+    world = World(
+        unit(
+            "a",
+            type="notify",
+            restart="on-failure",
+            restart_mode="direct",
+            restart_us=MS,
+            start_limit_burst=2,
+            start_limit_interval_us=10 * SECOND,
+            start_limit_policy="delay",
+        )
+    )
+    world.behave("a", exits(1))
+    world.start("a")
+    world.advance(SECOND)
+    assert (world.sub("a"), world.starts("a")) == ("auto-restart", 2)

@@ -14,7 +14,7 @@ from typing import Any
 from supervisor.model import effects as do
 from supervisor.model import events as ev
 from supervisor.model.specification import Unit
-from supervisor.model.states import JobMode, JobType, Phase
+from supervisor.model.states import ExitCode, JobMode, JobType, Phase
 from tests.spec.behaviour import Process
 from tests.spec.machine import Living
 from tests.spec.shell import BOOT_MONO_US, Shell
@@ -96,6 +96,11 @@ class World(Shell):
     def signal(self, unit: str, signal: int) -> None:
         """A signal from outside to the main process (kill(1))."""
         self._strike(self.machine.living[self.show(unit)["main_pid"]], signal)
+        self.settle()
+
+    def end(self, pid: int, code: ExitCode, status: int) -> None:
+        """A process ends in this way by itself."""
+        self._die(self.machine.living[pid], code, status)
         self.settle()
 
     def advance(self, span_us: int) -> None:
