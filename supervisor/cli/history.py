@@ -1,4 +1,4 @@
-"""history: the runs of a unit or of all, one line each, oldest first as in a log."""
+"""history: the runs of a unit or of all, or the jobs that ended, one line each, oldest first as in a log."""
 
 from supervisor.cli.screen import exit_text, moment, size, span, table
 from supervisor.cli.session import OK, Session
@@ -15,9 +15,14 @@ _HEADS = ("STARTED", "UNIT", "TRY", "TRIGGER", "RAN", "RESULT", "CPU", "MEMORY",
 _RUN_CHARACTERS = 12  # of 32: enough to tell runs apart; --json has all
 
 
+_JOB_HEADS = ("ENDED", "UNIT", "JOB", "TOOK", "RESULT")
+
+
 def history(session: Session) -> int:
     arguments = session.arguments
     unit = arguments.operands[0] if arguments.operands else None
+    if arguments.has("jobs"):
+        return _jobs(session, unit)
     runs = session.client.history(unit, max(arguments.number("lines", LINES), 1))
     if arguments.is_json:
         session.print_json(runs)
@@ -26,6 +31,20 @@ def history(session: Session) -> int:
         session.out.write(f"No run of {neutralise(unit)} is recorded." if unit else "No run is recorded.")
         return OK
     session.out.write(*table(_HEADS, [_row(run) for run in runs], right=(2, 4, 6, 7)))
+    return OK
+
+
+def _jobs(session: Session, unit: str | None) -> int:
+    jobs = session.client.past_jobs(unit, max(session.arguments.number("lines", LINES), 1))
+    if session.arguments.is_json:
+        session.print_json(jobs)
+        return OK
+    rows = [
+        (moment(job["ended_time_s"]), neutralise(str(job["unit"])), str(job["type"]), span(job["took_s"]),
+         neutralise(str(job["result"]) + (f": {job['text']}" if job["text"] else "")))
+        for job in jobs
+    ]  # fmt: skip
+    session.out.write(*(table(_JOB_HEADS, rows, right=(3,)) if rows else ["No job is recorded."]))
     return OK
 
 

@@ -161,7 +161,7 @@ VERBS = (
         Flag("-f --follow", "go on as it happens"),
         Flag("-n --lines", "how many of the last events (100; 10 with -f)", "N", is_number=True), JSON)),
     Verb("history", "logs", "Show the runs of a unit, or of all: when, why, how they ended, at what cost", "[UNIT]", "unit", 0, 1,
-         (Flag("-n --lines", "how many of the newest runs (20)", "N", is_number=True), JSON),
+         (Flag("-n --lines", "how many of the newest runs (20)", "N", is_number=True), Flag("--jobs", "the jobs that ended instead"), JSON),
          "Oldest first. A run that goes on has no result yet; \"unknown\" is one whose end nobody saw."),
     Verb("cat", "units", "Show unit files", "UNIT...", "unit", 1, None,
          (Flag("--origins", "show each value in force and where it comes from"), JSON),

@@ -103,6 +103,11 @@ class Client:
         runs: list[Json] = self._get(f"/v1/history?limit={limit}" + (f"&unit={quote(unit)}" if unit is not None else "")).value()
         return runs
 
+    def past_jobs(self, unit: str | None = None, limit: int = 100) -> "list[Json]":
+        """The newest jobs that ended, of one unit or of all, oldest first."""
+        jobs: list[Json] = self._get(f"/v1/history/jobs?limit={limit}" + (f"&unit={quote(unit)}" if unit is not None else "")).value()
+        return jobs
+
     def events(self, last_id: str | None = None, deadline_s: float | None = None) -> "Iterator[Json | None]":
         """Events as they come, for ever; a broken stream is taken up again where it ended, so nothing is missed.
 

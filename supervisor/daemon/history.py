@@ -105,6 +105,11 @@ class History:
         found: list[Json] = await self._ask(lambda connection: historyrows.runs(connection, unit, limit))
         return found
 
+    async def jobs(self, unit: str | None, limit: int) -> list[Json]:
+        """The newest jobs that ended, oldest first. Raises HistoryError."""
+        found: list[Json] = await self._ask(lambda connection: historyrows.jobs(connection, unit, limit))
+        return found
+
     async def events(self, limit: int) -> list[Json]:
         """The newest events, oldest first. Raises HistoryError."""
         found: list[Json] = await self._ask(lambda connection: historyrows.events(connection, limit))

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 _RUN_COLUMNS = (
     "run_id", "unit", "attempt", "started_us", "ended_us", "trigger", "by", "code", "status", "result",
-    "cpu_us", "memory_peak_bytes", "read_bytes", "written_bytes",
+    "cpu_us", "memory_peak_bytes", "read_bytes", "written_bytes", "log_begin", "log_end",
 )  # fmt: skip
 _JOB_COLUMNS = ("ended_us", "job", "unit", "type", "result", "text", "took_us")
 
@@ -21,6 +21,7 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
 # A record may come again, after a crash of the manager: the later one says all that the earlier one said.
 _UPDATES = ", ".join(f"{column} = excluded.{column}" for column in _RUN_COLUMNS[1:])
 _PUT_RUN = f"{_insert('runs', _RUN_COLUMNS)} ON CONFLICT (run_id) DO UPDATE SET {_UPDATES} WHERE runs.ended_us IS NULL"
+_NO_PLACES: Json = {"log_begin": None, "log_end": None}
 _PUT_JOB = _insert("jobs", _JOB_COLUMNS)
 _PUT_EVENT = "INSERT OR IGNORE INTO events (id, json) VALUES (:id, :json)"
 
@@ -29,7 +30,7 @@ def put(connection: sqlite3.Connection, entries: Iterable[tuple[str, Json]]) -> 
     """Write entries ("run", "job" or "event", with its row) in their order."""
     for kind, row in entries:
         if kind == "run":
-            connection.execute(_PUT_RUN, row)
+            connection.execute(_PUT_RUN, _NO_PLACES | row)  # a manager of before may have remembered it without them
         elif kind == "job":
             connection.execute(_PUT_JOB, row)
         else:
@@ -71,7 +72,30 @@ def _run(row: Json) -> Json:
         "memory_peak_bytes": row["memory_peak_bytes"],
         "io_read_bytes": row["read_bytes"],
         "io_write_bytes": row["written_bytes"],
+        "log_begin": row["log_begin"],
+        "log_end": row["log_end"],
     }
+
+
+def jobs(connection: sqlite3.Connection, unit: str | None, limit: int) -> list[Json]:
+    """The newest `limit` jobs that ended, of one unit or of all, oldest first, as the API gives them."""
+    where, values = ("WHERE unit = ?", [unit]) if unit is not None else ("", [])
+    found = connection.execute(
+        f"SELECT {', '.join(_JOB_COLUMNS)} FROM jobs {where} ORDER BY number DESC LIMIT ?", [*values, limit]
+    ).fetchall()
+    rows = [dict(zip(_JOB_COLUMNS, row, strict=True)) for row in reversed(found)]
+    return [
+        {
+            "ended_time_s": row["ended_us"] / 1e6,
+            "id": row["job"],
+            "unit": row["unit"],
+            "type": row["type"],
+            "result": row["result"],
+            "text": row["text"],
+            "took_s": row["took_us"] / 1e6,
+        }
+        for row in rows
+    ]
 
 
 def events(connection: sqlite3.Connection, limit: int) -> list[Json]:

@@ -20,6 +20,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             result TEXT NOT NULL, text TEXT NOT NULL, took_us INTEGER NOT NULL)""",
         "CREATE TABLE events (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN log_begin TEXT",
+        "ALTER TABLE runs ADD COLUMN log_end TEXT",
+        "CREATE INDEX jobs_of_unit ON jobs (unit, number)",
+    ),
 )
 
 

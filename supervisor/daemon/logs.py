@@ -178,9 +178,10 @@ class LogPump:
         return Segment(self.directory_of(stream)).position()
 
     def place(self, unit: str) -> str:
-        """Where the next byte of the unit will stand, as `logpages.place_text` writes it; "" for a unit that has no pipe."""
+        """Where the unit's next byte will stand, as `logpages.place_text` writes it; behind a blank the same of its own standard error."""
         self.drain(unit)
-        return " ".join([f"{sequence}:{offset}" for sequence, offset in (pace.stream.position() for pace in self._of(unit))])
+        places = [self.first_place(unit)] if unit not in self._paces else [pace.stream.position() for pace in self._of(unit)]
+        return " ".join([f"{sequence}:{offset}" for sequence, offset in places])
 
     def tail(self, unit: str, count: int) -> list[str]:
         """The last `count` lines the unit wrote: decoded with replacement, terminal escapes neutralised."""

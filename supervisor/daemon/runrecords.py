@@ -47,8 +47,10 @@ class Book(Protocol):
 class RunRecords:
     """The records of runs that are not on disk with their end yet."""
 
-    def __init__(self, core: Core, remembered: Mapping[str, str]) -> None:
+    def __init__(self, core: Core, remembered: Mapping[str, str], log_place: Callable[[str], str] = lambda unit: "") -> None:
+        """`log_place(unit)`: where the next byte that the unit writes will stand in its log; "" when it has none."""
         self._core = core
+        self._log_place = log_place
         self._rows: dict[str, Json] = {}
         self._open_of: dict[str, str] = {}  # unit -> the id of its run
         self._waiting: list[Entry] = []
@@ -133,6 +135,8 @@ class RunRecords:
             "memory_peak_bytes": None,
             "read_bytes": None,
             "written_bytes": None,
+            "log_begin": self._log_place(effect.unit) or None,
+            "log_end": None,
             "main_run": 0,
         }
         self._rows[effect.invocation_id] = row
@@ -160,6 +164,7 @@ class RunRecords:
             return ""
         row = self._rows[run_id]
         row["ended_us"], row["result"] = self._core.now.wall_us, str(fields["result"])
+        row["log_end"] = self._log_place(effect.unit) or None
         state = self._core.states.get(effect.unit)  # None: its file was gone, and with its end it is forgotten
         if row["code"] is None and state is not None and state.invocation_id == run_id and state.main_code is not None:
             row["code"], row["status"] = str(state.main_code), state.main_status  # a step before exec failed, or a daemon's own child

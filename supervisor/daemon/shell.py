@@ -73,7 +73,7 @@ class Shell:
         self.spawning = Spawning(self)
         self.orphans = Orphans(self)
         self.kills = Kills(self)
-        self.run_records = RunRecords(engine.core, link.table["remembered"])
+        self.run_records = RunRecords(engine.core, link.table["remembered"], pump.place)
         self.workers = Workers(registrations)
         self.on_record: Callable[[fx.Record], object] = lambda record: None
         self.on_job: Callable[[fx.FinishJob], object] = lambda job: None

@@ -7,7 +7,7 @@ import asyncio
 import fnmatch
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from supervisor import __version__
@@ -346,10 +346,16 @@ class World:
         return [*earlier, *recent][-count:]
 
     async def history(self, unit: str | None, limit: int) -> list[Json]:
+        return await self._of_history(lambda history, name: history.runs(name, limit), unit)
+
+    async def past_jobs(self, unit: str | None, limit: int) -> list[Json]:
+        return await self._of_history(lambda history, name: history.jobs(name, limit), unit)
+
+    async def _of_history(self, ask: Callable[[History, str | None], Awaitable[list[Json]]], unit: str | None) -> list[Json]:
         if self._history is None:
             return []
         try:
-            return await self._history.runs(None if unit is None else self._shell.engine.core.aliases.get(unit, unit), limit)
+            return await ask(self._history, None if unit is None else self._shell.engine.core.aliases.get(unit, unit))
         except HistoryError as error:
             raise Refusal("internal", f"cannot read the history: {error}") from None
 

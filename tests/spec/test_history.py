@@ -30,7 +30,7 @@ def run(number: int, unit: str = "web", **more: Any) -> tuple[str, Json]:
     row: Json = {
         "run_id": f"{number:032x}", "unit": unit, "attempt": 1, "started_us": number * 1_000_000, "ended_us": number * 1_000_000 + 500_000,
         "trigger": "request", "by": "uid 0 (root) pid 7", "code": "exited", "status": 0, "result": "success", "cpu_us": 10,
-        "memory_peak_bytes": 4096, "read_bytes": 0, "written_bytes": 512,
+        "memory_peak_bytes": 4096, "read_bytes": 0, "written_bytes": 512, "log_begin": "1:0", "log_end": "1:7",
     }  # fmt: skip
     return "run", {**row, **more}
 
@@ -98,9 +98,27 @@ def test_a_run_is_told_with_the_names_of_the_design(tmp_path: Path) -> None:
         {
             "run_id": f"{3:032x}", "unit": "web", "attempt": 1, "started_time_s": 3.0, "ended_time_s": 3.5, "trigger": "request",
             "by": "uid 0 (root) pid 7", "exec_main_code": "killed", "exec_main_status": 9, "result": "signal", "cpu_usage_nsec": 10_000,
-            "memory_peak_bytes": 4096, "io_read_bytes": 0, "io_write_bytes": 512,
+            "memory_peak_bytes": 4096, "io_read_bytes": 0, "io_write_bytes": 512, "log_begin": "1:0", "log_end": "1:7",
         }
     ]  # fmt: skip
+    history.close(10)
+
+
+def test_a_job_is_told_as_the_api_gives_it(tmp_path: Path) -> None:
+    history = opened(tmp_path)
+    history.put(job(7))
+    (found,) = asyncio.run(history.jobs("web", 10))
+    assert found.pop("ended_time_s") == pytest.approx(time.time(), abs=60)
+    assert found == {"id": 7, "unit": "web", "type": "start", "result": "done", "text": "", "took_s": 3e-6}
+    assert asyncio.run(history.jobs("db", 10)) == []
+    history.close(10)
+
+
+def test_a_run_that_a_manager_of_before_remembered_without_its_places_is_taken(tmp_path: Path) -> None:
+    history = opened(tmp_path)
+    kind, row = run(1)
+    history.put((kind, {key: value for key, value in row.items() if not key.startswith("log_")}))
+    assert [(found["result"], found["log_begin"]) for found in asked(history)] == [("success", None)]
     history.close(10)
 
 
@@ -257,6 +275,7 @@ def test_a_database_of_every_version_is_taken_over(tmp_path: Path, version: int)
     told = [(found["unit"], found["result"], found["cpu_usage_nsec"]) for found in runs]
     assert told == [("bad", "exit-code", 36_301_000), ("web", "unknown", None)]
     assert [found["text"] for found in events] == ["dead -> start"]
+    assert [found["log_end"] for found in runs] == ([None, None] if version == 1 else ["1:12", None])
     assert history.notes() == []
 
 

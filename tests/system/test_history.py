@@ -116,3 +116,18 @@ def test_a_history_that_cannot_be_written_stops_nothing_and_is_told(start_supd: 
     os.rmdir(path)
     supd.supctl("start", "failing", expect=1)
     assert _ends(supd, "failing") == [("exited", 7, "exit-code")] * 2
+
+
+def test_of_each_run_history_knows_where_it_lies_in_the_log(start_supd: StartSupd) -> None:
+    supd = start_supd({"says": '[unit]\nenabled = false\n[service]\ntype = "oneshot"\nexec_start = "sh -c \'echo I am $$; exit 3\'"\n'})
+    for _ in range(2):
+        ran = supd.supctl("start", "says", expect=1)
+        assert "last output of says:\n    I am " in ran.stderr, "a failed start shows what it said"
+        _replace_manager(supd)
+    with open(supd.path(".supd", "logs", "says", "00000001.log"), encoding="ascii") as file:
+        first, second = file.read().splitlines(keepends=True)
+    assert [(run["log_begin"], run["log_end"]) for run in _runs(supd, "says")] == [
+        ("1:0", f"1:{len(first)}"), (f"1:{len(first)}", f"1:{len(first + second)}"),
+    ]  # fmt: skip
+    jobs = supd.json("history", "says", "--jobs")
+    assert [(job["type"], job["result"]) for job in jobs] == [("start", "failed")] * 2

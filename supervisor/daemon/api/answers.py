@@ -149,6 +149,19 @@ RUN = js.record(
         "memory_peak_bytes": js.nullable(js.INTEGER),
         "io_read_bytes": js.nullable(js.INTEGER),
         "io_write_bytes": js.nullable(js.INTEGER),
+        "log_begin": js.nullable(js.STRING),
+        "log_end": js.nullable(js.STRING),
+    }
+)
+JOB_ENDED = js.record(
+    {
+        "ended_time_s": js.NUMBER,
+        "id": _COUNT,
+        "unit": js.STRING,
+        "type": js.STRING,
+        "result": js.STRING,
+        "text": js.STRING,
+        "took_s": js.NUMBER,
     }
 )
 EMPTY = js.record({})

@@ -215,6 +215,10 @@ async def history(call: Call) -> Answer:
     return await call.world.history(call.query.get("unit"), call.query.get("limit", 100))
 
 
+async def past_jobs(call: Call) -> Answer:
+    return await call.world.past_jobs(call.query.get("unit"), call.query.get("limit", 100))
+
+
 async def metrics_page(call: Call) -> Answer:
     await asyncio.to_thread(metrics.load)
     loop = asyncio.get_running_loop()
@@ -301,6 +305,9 @@ ROUTES = [
     Route("GET", "/v1/events/recent", "view", recent_events, "The last events.", js.array_of(answers.EVENT),
           query={"count": {"type": "integer", "minimum": 0, "maximum": EVENTS_MAX}}),
     Route("GET", "/v1/history", "view", history, "The newest runs of one unit or of all, oldest first.", js.array_of(answers.RUN),
+          query={"unit": {"type": "string", "maxLength": 255}, "limit": {"type": "integer", "minimum": 1, "maximum": RUNS_MAX}}),
+    Route("GET", "/v1/history/jobs", "view", past_jobs, "The newest jobs that ended, of one unit or of all, oldest first.",
+          js.array_of(answers.JOB_ENDED),
           query={"unit": {"type": "string", "maxLength": 255}, "limit": {"type": "integer", "minimum": 1, "maximum": RUNS_MAX}}),
     Route("GET", "/openapi.json", "view", openapi_page, "This description.", {"type": "object"}),
     Route("GET", "/metrics", "view", metrics_page, "Figures for Prometheus.", metrics.CONTENT_TYPE),

@@ -6,7 +6,7 @@ routes; decided here is only what the table cannot know: whose job a number stan
 A peer who may look at every unit sees everything.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from supervisor.daemon.api.access import Grant, allows
@@ -182,11 +182,17 @@ class Limited:
         return seen[-count:] if count > 0 else []
 
     async def history(self, unit: str | None, limit: int) -> list[Json]:
+        return await self._seen_past(self._world.history, unit, limit)
+
+    async def past_jobs(self, unit: str | None, limit: int) -> list[Json]:
+        return await self._seen_past(self._world.past_jobs, unit, limit)
+
+    async def _seen_past(self, ask: Callable[[str | None, int], Awaitable[list[Json]]], unit: str | None, limit: int) -> list[Json]:
         if unit is not None:
             if not self._sees(unit):
                 raise Refusal("forbidden", f"your roles do not reach {unit}", unit)
-            return await self._world.history(unit, limit)
-        return [run for run in await self._world.history(None, _RUNS_MAX) if self._sees(run["unit"])][-limit:]
+            return await ask(unit, limit)
+        return [row for row in await ask(None, _RUNS_MAX) if self._sees(row["unit"])][-limit:]
 
     def seen(self, event: Json) -> Json | None:
         """The event as the peer may see it; None: not at all. What happens to supd as a whole is for those who see every unit."""

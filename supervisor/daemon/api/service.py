@@ -142,5 +142,12 @@ class Supervision(Protocol):
         """The newest runs, of one unit or of all, oldest first; of a unit that is no more, too.
 
         {run_id, unit, attempt, started_time_s, ended_time_s, trigger, by, exec_main_code, exec_main_status, result, cpu_usage_nsec,
-        memory_peak_bytes, io_read_bytes, io_write_bytes}; result is None while it goes on. Raises Refusal("internal").
+        memory_peak_bytes, io_read_bytes, io_write_bytes, log_begin, log_end}; result is None while it goes on; the last two are places in
+        its log, "SEQUENCE:OFFSET", behind a blank the same of a standard error that is kept apart. Raises Refusal("internal").
+        """
+
+    async def past_jobs(self, unit: str | None, limit: int) -> list[Json]:
+        """The newest jobs that ended, of one unit or of all, oldest first: {ended_time_s, id, unit, type, result, text, took_s}.
+
+        Ids begin anew with each supd. Raises Refusal("internal").
         """

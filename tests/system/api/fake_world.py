@@ -40,8 +40,14 @@ def run(unit: str, number: int, **more: Any) -> Json:
         "started_time_s": STARTED_S + number, "ended_time_s": STARTED_S + number + 2.5, "trigger": "request",
         "by": "uid 0 (root) pid 7", "exec_main_code": "exited", "exec_main_status": 3, "result": "exit-code",
         "cpu_usage_nsec": 1_500_000_000, "memory_peak_bytes": 3 << 20, "io_read_bytes": 0, "io_write_bytes": 512,
+        "log_begin": "1:0", "log_end": "1:40",
     }  # fmt: skip
     return {**base, **more}
+
+
+def ended_job(unit: str, number: int, result: str, text: str = "") -> Json:
+    ended_s = STARTED_S + number
+    return {"ended_time_s": ended_s, "id": number, "unit": unit, "type": "start", "result": result, "text": text, "took_s": 0.25}
 
 
 class FakeWorld:
@@ -68,6 +74,7 @@ class FakeWorld:
         self.calls: list[tuple[Any, ...]] = []
         self.ring = EventRing("e1", lambda: [self.brief(name) for name in self.units], ring_events=64, queue_events=16)
         self.runs: list[Json] = [run("flop", 1), run("web", 2, trigger="boot", ended_time_s=None, result=None), run("flop", 3)]
+        self.ended_jobs: list[Json] = [ended_job("web", 1, "done"), ended_job("flop", 2, "failed", text="it left")]
         self.waiting = 0
         self._changed = asyncio.Condition()
         self._job = 0
@@ -242,6 +249,9 @@ class FakeWorld:
 
     async def history(self, unit: str | None, limit: int) -> list[Json]:
         return [run for run in self.runs if unit in (None, run["unit"])][-limit:]
+
+    async def past_jobs(self, unit: str | None, limit: int) -> list[Json]:
+        return [job for job in self.ended_jobs if unit in (None, job["unit"])][-limit:]
 
 
 class RunningServer:

@@ -28,6 +28,20 @@ def test_history_of_one_unit_has_its_newest_runs_as_the_api_gives_them(server: R
     assert said(server, capfd, "history db")[0] == "No run of db is recorded.\n"
 
 
+def test_history_knows_the_jobs_that_ended(
+    server: RunningServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    assert said(server, capfd, "history --jobs")[0].splitlines() == [
+        "ENDED                        UNIT  JOB     TOOK  RESULT",
+        "Tue 2023-11-14 22:13:21 UTC  web   start  250ms  done",
+        "Tue 2023-11-14 22:13:22 UTC  flop  start  250ms  failed: it left",
+    ]
+    assert json.loads(said(server, capfd, "history flop --jobs --json")[0]) == [server.world.ended_jobs[1]]
+    limited = Limited(server.world, Grant((Right("view", ("w*",)),)))
+    assert [job["unit"] for job in server.call(lambda: limited.past_jobs(None, 10))] == ["web"]
+
+
 def test_status_shows_the_last_runs_that_are_over(
     server: RunningServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
