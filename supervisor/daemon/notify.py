@@ -146,11 +146,18 @@ class NotifySockets:
         except OSError:
             pass  # the directory may have been cleaned before us
 
-    def drain(self, unit: str) -> None:
-        """Handle everything that was sent up to now, whatever the allowance: called before an exit is handled."""
+    def drain(self, unit: str) -> bool:
+        """Handle everything that was sent up to now, whatever the allowance: called before an exit is handled.
+
+        False: one of its datagrams is being handled just now, so that what was sent is not heard yet.
+        """
         known = self._sockets.get(unit)
-        if known is not None:
-            self._handle(unit, known, _DRAIN_MAX)
+        if known is None:
+            return True
+        if known.is_busy:
+            return False
+        self._handle(unit, known, _DRAIN_MAX)
+        return True
 
     def _free_path(self, unit: str) -> str:
         # The same name at every start: a service that outlived supd goes on notifying the next one. Names that collide move on.
@@ -183,9 +190,7 @@ class NotifySockets:
             self._reactor.add_reader(known.socket.fileno(), lambda: self._on_readable(unit, known))
 
     def _handle(self, unit: str, known: _Socket, count_max: int) -> int:
-        """Handle up to `count_max` datagrams; how many there were. Inside a callback of its own it does nothing."""
-        if known.is_busy:
-            return 0
+        """Handle up to `count_max` datagrams; how many there were."""
         known.is_busy = True
         count = 0
         try:

@@ -230,17 +230,21 @@ class Spawning:
             shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number, exit_status, book.request)))
             shell.processes.note_exited(unit, run)
         elif kind == "exited":
-            self.drain(unit)
+            if not self.drain(unit):
+                # Read while one of its datagrams is being handled (`learn_forks`): what that says comes before this end.
+                shell.reactor.call_later_us(0, lambda: self.on_report(report))
+                return
             book.usage, book.end = report[4], (report[2], report[3])
             shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3]))
             shell.processes.note_exited(unit, run)
 
-    def drain(self, unit: str) -> None:
-        """Everything a process said before it ended is heard before its end is."""
-        if self._shell.notify is not None:
-            self._shell.notify.drain(unit)
+    def drain(self, unit: str) -> bool:
+        """Everything a process said before it ended is heard before its end is; False while that cannot be (`NotifySockets.drain`)."""
+        if self._shell.notify is not None and not self._shell.notify.drain(unit):
+            return False
         for name in dict.fromkeys((unit, *(stream.partition("/")[0] for stream in self._streams(unit)))):
             self._shell.pump.drain(name)
+        return True
 
     def _on_signal(self, number: int) -> None:
         if number == 1:

@@ -1,7 +1,9 @@
 """Processes that a unit gave up while they lived (a hung reload, an old main process) are still its own: a stop ends them and is over."""
 
 import os
+import select
 import signal
+import socket
 
 import pytest
 
@@ -46,6 +48,42 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["
     for i in range(12):
         shown = supd.wait_for(f"brief{i}", "over", lambda shown: shown["active_state"] in ("inactive", "failed") and shown["run_id"])
         assert shown["result"] == "success", f"brief{i}: {shown['failed_text']}"
+
+
+def test_what_a_service_said_is_heard_before_its_end_though_both_are_found_at_once(start_supd: StartSupd) -> None:
+    program = """import os, socket
+path = os.environ["NOTIFY_SOCKET"]
+os.write(os.open("told", os.O_WRONLY), path.encode())
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", path)
+"""
+    unit = '[unit]\nenabled = false\n[service]\ntype = "notify"\nexec_start = "python3 -S brief.py"\n'
+    supd = start_supd({"brief": unit}, {"brief.py": program})
+    os.mkfifo(supd.path("told"))
+    told = os.open(supd.path("told"), os.O_RDWR)
+    manager = supd.get("/v1/version")["manager_pid"]
+    try:
+        supd.supctl("start", "brief")
+        notify_socket = os.read(told, 4096)
+        os.close(told)
+        told = os.open(supd.path("told"), os.O_RDONLY | os.O_NONBLOCK)  # here the end of the next one can be seen
+        os.kill(supd.keeper_pid, signal.SIGSTOP)
+        supd.supctl("start", "--no-block", "brief")
+        assert supd.show("brief")["sub_state"] == "start"
+        os.kill(manager, signal.SIGSTOP)
+        # A stranger's datagram is there before anything of the keeper's: the manager asks the keeper who that may be.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(b"READY=1", notify_socket)
+        os.kill(supd.keeper_pid, signal.SIGCONT)
+        with select.epoll() as ends:
+            ends.register(told, select.EPOLLHUP)  # the service has ended: it held the other end
+            while not any(event & select.EPOLLHUP and not os.read(told, 4096) for _, event in ends.poll(20)):
+                pass
+    finally:
+        os.kill(supd.keeper_pid, signal.SIGCONT)
+        os.kill(manager, signal.SIGCONT)
+        os.close(told)
+    shown = supd.wait_for("brief", "over", lambda shown: shown["active_state"] in ("inactive", "failed"))
+    assert shown["result"] == "success", shown["failed_text"]
 
 
 def test_a_stop_signals_the_main_process_before_its_children(start_supd: StartSupd) -> None:
