@@ -84,7 +84,7 @@ def _edited(session: Session, path: str) -> bool | None:
     import shutil
     import tempfile
 
-    from supervisor.cli.verify import problems_of_text
+    from supervisor.config.draft import problems_of_text, put_in_place
 
     with open(path, encoding="utf-8") as file:
         before = file.read()
@@ -107,7 +107,7 @@ def _edited(session: Session, path: str) -> bool | None:
             if not _wants_again():
                 session.err.write(f"{path} is unchanged.")
                 return None
-        _replace(path, after)
+        put_in_place(path, after)
     return True
 
 
@@ -127,21 +127,6 @@ def _wants_again() -> bool:
         return input("Edit again? [Y/n] ").strip().lower() in ("", "y", "yes")
     except EOFError:
         return False
-
-
-def _replace(path: str, text: str) -> None:
-    """Atomically: a reader, supd among them, sees the old text or the new one. Mode and owner stay; a symlink's target is replaced."""
-    path = os.path.realpath(path)
-    status = os.stat(path)
-    draft = f"{path}.{os.getpid()}.new"  # not *.toml: supd does not take it for a unit
-    with open(draft, "x", encoding="utf-8", errors="surrogateescape") as file:
-        os.fchmod(file.fileno(), status.st_mode & 0o7777)
-        if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-            os.fchown(file.fileno(), status.st_uid, status.st_gid)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
 
 
 RUN = {"cat": cat, "edit": edit}

@@ -93,6 +93,7 @@ class SupdApp(App[None]):
         self.is_remote = is_remote
         self.ascii = ascii
         self.marked: set[str] = set()
+        self.runs_unit: str | None = None  # whose runs the view of runs shows; None: of all
         self.log_units: tuple[str, ...] | None = None  # whose lines the view of logs shows; empty: of all; None: of what is chosen
         self.look_styles: dict[str, Style] = themes.look_styles({}, True)
         self.theme_key: object = None
@@ -262,6 +263,11 @@ class SupdApp(App[None]):
         """Go to the view of logs, with the lines of these units; of all when none is named."""
         self.log_units = tuple(units)
         self.show_view("logs")
+
+    def show_runs(self, unit: str | None) -> None:
+        """Go to the view of runs, with those of this unit; of all when none is named."""
+        self.runs_unit = unit
+        self.show_view("runs")
 
     def action_only_group(self, group: str) -> None:
         """A total was clicked: show these units alone."""

@@ -24,6 +24,7 @@ class MemoryTransport:
 
     def __init__(self, world: FakeWorld, label: str = "memory") -> None:
         self.label = label
+        self.is_local = True
         self.world = world
         self.asked: list[tuple[str, Any]] = []  # (method, arguments) of every question, in order
         self.access: Json = {"access": "admin", "rights": [{"level": "admin", "patterns": None}]}

@@ -328,16 +328,16 @@ async def test_enter_and_a_double_click_on_a_task_lead_to_its_unit() -> None:
 
 
 @pytest.mark.parametrize("size", [(160, 48), (80, 24), (60, 16), (30, 8)])
-@pytest.mark.parametrize("view", ["3", "4", "5", "6"])
-async def test_every_view_fits_every_size(view: str, size: tuple[int, int]) -> None:
+async def test_every_view_fits_every_size(size: tuple[int, int]) -> None:
     app = app_of_views()
     tell(app, "failed", "api")
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
-        await press(pilot, view)
-        await until(pilot, lambda: rows(app))
-        assert all(len(line) <= size[0] for line in screen_text(app).splitlines())
-        assert isinstance(app.screen, ViewScreen)
+        for view in "3456":
+            await press(pilot, view)
+            await until(pilot, lambda: rows(app))
+            assert all(len(line) <= size[0] for line in screen_text(app).splitlines())
+            assert isinstance(app.screen, ViewScreen)
 
 
 async def test_a_lost_link_dims_the_lists_and_ends_nothing() -> None:
@@ -357,3 +357,15 @@ async def test_a_lost_link_dims_the_lists_and_ends_nothing() -> None:
         app.session.resync()
         await until(pilot, lambda: app.link.phase == "live")
         assert STARTED_S == NOW_S
+
+
+async def test_the_runs_of_the_unit_under_the_cursor_are_one_key_away() -> None:
+    app = app_of_views()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await ready(pilot)
+        await press(pilot, "H")
+        await until(pilot, lambda: len(rows(app)) == 1)
+        assert "of api" in tabs(app)
+        app.selected_unit = "db"
+        await press(pilot, "1", "G", "H")
+        await until(pilot, lambda: "of migrate" in tabs(app) and len(rows(app)) == 1)

@@ -30,7 +30,7 @@ class RunsScreen(ListScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._only: str | None = None
+        self._only = host_of(self).runs_unit
         self._runs: list[Json] = []
         self._version = 0
         self._is_asking = False
@@ -38,12 +38,17 @@ class RunsScreen(ListScreen):
         self._is_outdated = True
         self._trouble = ""
 
+    def on_screen_resume(self) -> None:
+        if host_of(self).runs_unit != self._only:
+            self.only(host_of(self).runs_unit)
+        super().on_screen_resume()
+
     def on_unmount(self) -> None:
         self._is_outdated = False
 
     def only(self, unit: str | None) -> None:
         """The runs of one unit from now on; None: of all."""
-        self._only = unit
+        self._only = host_of(self).runs_unit = unit
         self._runs, self._asked_s, self._is_outdated = [], float("-inf"), True
         self._version += 1
         self.flush(EVERYTHING)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from textual.binding import Binding, BindingType
 
 from supervisor.model.exitstatus import signal_name
+from supervisor.tui.editing import edit_unit
 from supervisor.tui.modals.menu import Choice, Menu
 from supervisor.tui.model.actions import ACTIONS, SIGNALS, supctl_line, why_not
 from supervisor.tui.model.format import one_line
@@ -17,7 +18,7 @@ from supervisor.tui.screens.view import ViewScreen
 from supervisor.tui.views import BY_NAME
 from supervisor.tui.widgets.host import host_of
 
-_OF_A_UNIT = frozenset({"logs", "goto", "copy_name", "copy_menu", "action_menu"})
+_OF_A_UNIT = frozenset({"logs", "goto", "runs", "edit", "copy_name", "copy_menu", "action_menu"})
 
 UNIT_BINDINGS: list[BindingType] = [
     Binding("s", "do('start')", "start", id="unit.start"),
@@ -29,7 +30,8 @@ UNIT_BINDINGS: list[BindingType] = [
     Binding("l", "logs", "log", id="unit.log"),
     Binding("L", "all_logs", "all logs", show=False, id="unit.all-logs"),
     Binding("d", "goto('deps')", "deps", id="unit.deps"),
-    Binding("H", "goto('runs')", "runs", show=False, id="unit.runs"),
+    Binding("H", "runs", "runs", show=False, id="unit.runs"),
+    Binding("e", "edit", "edit", show=False, id="unit.edit"),
     Binding("y", "copy_name", "copy name", show=False, id="unit.copy"),
     Binding("Y", "copy_menu", "copy ...", show=False, id="unit.copy-menu"),
     Binding(".", "action_menu", "actions", id="unit.actions"),
@@ -78,6 +80,15 @@ class UnitKeys(ViewScreen):
 
     def action_goto(self, view: str) -> None:
         host_of(self).show_view(view)
+
+    def action_runs(self) -> None:
+        """The runs of the unit under the cursor."""
+        host_of(self).show_runs(self.title_unit())
+
+    def action_edit(self) -> None:
+        unit = self.title_unit()
+        if unit is not None:
+            self.run_worker(edit_unit(host_of(self), self.app, unit), group="edit", exclusive=True)
 
     def action_logs(self) -> None:
         host_of(self).show_logs(self.targets())

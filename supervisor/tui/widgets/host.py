@@ -42,6 +42,7 @@ class Host(Protocol):
     is_read_only: bool
     is_remote: bool
     selected_unit: str | None
+    runs_unit: str | None
     marked: set[str]
     log_units: tuple[str, ...] | None
 
@@ -67,6 +68,9 @@ class Host(Protocol):
 
     def show_logs(self, units: Sequence[str]) -> None:
         """Go to the view of logs, with the lines of these units; of all when none is named."""
+
+    def show_runs(self, unit: str | None) -> None:
+        """Go to the view of runs, with those of this unit; of all when none is named."""
 
     def act(self, verb: str, units: Sequence[str], signal: int = 15) -> None:
         """Do `verb` to units: ask first where it hurts, then say what came of it."""
