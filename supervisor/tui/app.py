@@ -44,7 +44,7 @@ GC_THRESHOLDS = (50_000, 20, 1000)
 _CLOCK_TICK_S = 1.0
 _LEAST_DELAY_S = 0.001  # a timer of no time at all is not known to Textual; and what comes together is painted together
 
-_KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space", "tab": "tab", "backspace": "bksp"}
+_KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space", "tab": "tab", "backspace": "bksp", "up": "up", "down": "down"}
 
 MakeSession = Callable[["SupdApp"], Session]
 T = TypeVar("T")
@@ -158,6 +158,8 @@ class SupdApp(App[None]):
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys by name, for no font is sure to have their signs."""
+        if binding.key.startswith(("ctrl+", "shift+")):
+            return binding.key  # as it is written in keys.toml
         return _KEY_NAMES.get(binding.key) or super().get_key_display(binding)
 
     # Painting.

@@ -13,12 +13,13 @@ from supervisor.model.exitstatus import signal_name
 from supervisor.tui.link.protocol import Json, LinkLost, Refused
 from supervisor.tui.modals.confirm import Confirm, Question
 from supervisor.tui.model.actions import BY_VERB, SIGKILL, Action, outcome, supctl_line, why_not
+from supervisor.tui.model.impact import affected_text
 from supervisor.tui.widgets.host import Host
 
 AT_ONCE = 8  # requests under way together; each waits for its job
 _FAILURES_SHOWN = 3
 _NAMES_IN_TITLE = 3
-_NAMES_IN_NOTE = 12
+_NAMES_IN_QUESTION = 12
 TOAST_S = 5.0
 FAILURE_TOAST_S = 15.0
 
@@ -95,27 +96,26 @@ async def question_for(host: Host, order: Order) -> Question | None:
         return None
     also = [(f"also {word}", names) for word, names in (("stops", effect.stops), ("restarts", effect.restarts)) if names]
     title = f"{order.action.title.capitalize()} {order.target}?"
-    return Question(title, order.action.title, also, order.line, _notes(host, order), may_spare=bool(also))
+    return Question(title, order.action.title, also, order.line, _names(order), _notes(host), may_spare=bool(also))
 
 
 def _question_of_signal(host: Host, order: Order) -> Question | None:
     if order.signal != SIGKILL and not host.is_remote and len(order.units) == 1:
         return None
-    notes = _notes(host, order)
+    notes = _notes(host)
     if order.signal == SIGKILL:
         notes.append("SIGKILL ends it at once: nothing is put in order, no stop command runs.")
     word = f"SIG{signal_name(order.signal)}"
-    return Question(f"Send {word} to {order.target}?", f"send {word}", line=order.line, notes=notes)
+    return Question(f"Send {word} to {order.target}?", f"send {word}", line=order.line, names=_names(order), notes=notes)
 
 
-def _notes(host: Host, order: Order) -> list[str]:
-    """What the title does not say: the names when there are many, and that it is not this machine."""
-    notes = []
-    if len(order.units) > _NAMES_IN_TITLE:
-        notes.append(" ".join(order.units[:_NAMES_IN_NOTE]) + (" …" if len(order.units) > _NAMES_IN_NOTE else ""))
-    if host.is_remote:
-        notes.append(f"This is {host.label}, another machine.")
-    return notes
+def _names(order: Order) -> str:
+    """The units where the title only counts them."""
+    return affected_text(order.units, _NAMES_IN_QUESTION) if len(order.units) > _NAMES_IN_TITLE else ""
+
+
+def _notes(host: Host) -> list[str]:
+    return [f"This is {host.label}, another machine."] if host.is_remote else []
 
 
 async def _send(host: Host, order: Order) -> list[str]:

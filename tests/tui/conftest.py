@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import os
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,7 +21,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(autouse=True)
-def the_same_place_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def the_same_place_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Clock times on the screen are those of one zone, and the number of cores is the same on every machine."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -73,7 +73,7 @@ async def test_help_lists_every_key_that_works_here_with_its_name() -> None:
         assert isinstance(app.screen, Help)
         rows = [(keys, description, name) for _, group in app.screen._groups for keys, description, name in group]
         assert ("s", "start", "unit.start") in rows
-        assert ("j ↓", "down", "list.down") in rows
+        assert ("j down", "down", "list.down") in rows
         names = {name for _, _, name in rows}
         assert {"app.detach", "app.palette", "app.help", "view.units", "unit.signal", "list.filter"} <= names
         await press(pilot, "q")

@@ -23,12 +23,16 @@ _NAMES_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`title` asks ("Stop db?"), `also` says in which way which others are taken along ("also stops", names), `line` is supctl's."""
+    """`title` asks ("Stop db?"), `also` says in which way which others are taken along ("also stops", names), `line` is supctl's.
+
+    `names` are those that the title only counts; `notes` are warnings.
+    """
 
     title: str
     verb: str
     also: Sequence[tuple[str, Sequence[str]]] = ()
     line: str = ""
+    names: str = ""
     notes: Sequence[str] = ()
     may_spare: bool = False
 
@@ -50,13 +54,17 @@ class Confirm(ModalScreen[str]):
         host, question = host_of(self), self.question
         with Vertical(classes="dialogue -danger"):
             yield Static(Text(host.drawn(question.title)), classes="dialogue--title")
+            if question.names:
+                yield Static(Text(question.names))
             for note in question.notes:
                 yield Static(Text(host.drawn(note), host.look_styles["warning"]))
             for how, names in question.also:
                 yield Static(Text(host.drawn(_taken_along(how, names))))
             if question.line:
                 yield Static(Text(f"= {question.line}", host.look_styles["dim"]))
-            yield Bar(classes="dialogue--keys")
+            keys = Bar(classes="dialogue--keys")
+            keys.margin = 0
+            yield keys
 
     def on_mount(self) -> None:
         pieces = [

@@ -5,7 +5,7 @@ line that says the same as before costs a comparison.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -52,6 +52,8 @@ def place(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) ->
         end = at + 1
         while end < len(kept) and kept[end].glued and kept[end].rank >= worst:
             end += 1
+        if end < len(kept) and kept[end].glued:
+            kept[end] = replace(kept[end], glued=False)  # it matters more than what it was glued to, and stands alone now
         del kept[at:end]
     placed, x = [], margin
     for index, piece in enumerate([piece for piece in kept if not piece.is_right]):
@@ -84,6 +86,7 @@ class Bar(Widget, can_focus=False):
     DEFAULT_CSS = "Bar { height: 1; }"
     ALLOW_SELECT = False
     gap = 2
+    margin = 1
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -99,7 +102,7 @@ class Bar(Widget, can_focus=False):
 
     def places(self) -> list[Placed]:
         """Where each piece stands now."""
-        return place(self._pieces, self.size.width, self.gap)
+        return place(self._pieces, self.size.width, self.gap, self.margin)
 
     @property
     def text(self) -> str:
@@ -117,7 +120,7 @@ class Bar(Widget, can_focus=False):
         if self._line is not None and self._line[0] == key:
             return self._line[1]
         base, segments, x = self.rich_style, [], 0
-        for placed in place(self._pieces, width, self.gap):
+        for placed in place(self._pieces, width, self.gap, self.margin):
             segments.append(Segment(" " * (placed.x - x), base))
             text = host.drawn(placed.piece.text)
             segments.append(Segment(set_cell_size(text, placed.width), base + host.look_styles[placed.piece.style]))
