@@ -52,7 +52,7 @@ def place(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) ->
         end = at + 1
         while end < len(kept) and kept[end].glued and kept[end].rank >= worst:
             end += 1
-        if end < len(kept) and kept[end].glued:
+        if not kept[at].glued and end < len(kept) and kept[end].glued:
             kept[end] = replace(kept[end], glued=False)  # it matters more than what it was glued to, and stands alone now
         del kept[at:end]
     placed, x = [], margin
