@@ -140,6 +140,7 @@ class _Library:
         """[path, argv, ignores failure, is verbatim, privilege] of each, and the complaints about the line."""
         command = POINTER(_Command)()
         code = self.core.config_parse_exec(None, b"x", 1, b"Service", 1, b"ExecStart", 0, _raw(line), byref(command), self.unit)
+        complaints = self._complaints()  # of this line, whatever becomes of it
         if code < 0:
             return None
         found: list[list[object]] = []
@@ -149,7 +150,7 @@ class _Library:
             flags = [bool(one.flags & _IGNORES_FAILURE), bool(one.flags & _IS_VERBATIM)]
             found.append([_text(one.path), _list(one.argv), *flags, privilege])
             command = one.next
-        return [found, self._complaints()]
+        return [found, complaints]
 
     def setting(self, section: str, directive: str, value: str) -> list[str] | None:
         """The complaints about `directive=value` in a service's unit file; None for a directive that there is not."""
