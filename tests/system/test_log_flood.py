@@ -4,40 +4,47 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from supervisor.client.logfile import open_segment, segments
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.conftest import StartSupd
 
-LINES = 640_000  # of 100 bytes: 61 MiB
+LINES = 640_000  # of 100 bytes: 61 MiB; `--full`: ten times as many, and as many kills of the manager
 KILLS = 3
 FLOOD = """
-import os
-for start in range(0, LINES, 500):
+import os, sys
+for start in range(0, int(sys.argv[1]), 500):
     os.write(1, b"".join(b"%098d.\\n" % n for n in range(start, start + 500)))
-""".replace("LINES", str(LINES))
+"""
 UNIT = """
 [service]
 type = "oneshot"
-exec_start = "python3 -I -S flood.py"
+exec_start = "python3 -I -S flood.py LINES"
 remain_after_exit = true
 [log]
 max_size = "8M"
+keep = 1000
 """
 
 
-def test_a_flood_is_byte_exact_though_the_manager_is_killed_in_its_midst(start_supd: StartSupd) -> None:
-    supd = start_supd({"flood": UNIT + "\n[unit]\nenabled = false\n", "quiet": '[service]\nexec_start = "sleep 1000"\n'})
+def test_a_flood_is_byte_exact_though_the_manager_is_killed_in_its_midst(start_supd: StartSupd, pytestconfig: pytest.Config) -> None:
+    factor = 1 if pytestconfig.getoption("--full") is None else 10
+    lines, kills = LINES * factor, KILLS * factor
+    supd = start_supd(
+        {"flood": UNIT.replace("LINES", str(lines)) + "\n[unit]\nenabled = false\n", "quiet": '[service]\nexec_start = "sleep 1000"\n'}
+    )
     supd.write("flood.py", FLOOD)
     supd.supctl("start", "--no-block", "flood")
     log = Path(supd.path(".supd", "logs", "flood"))
-    for number in range(1, KILLS + 1):
+    for number in range(1, kills + 1):
         deadline = Deadline(60)
         while number not in segments(str(log)):
             assert deadline.remaining_s(), "the flood does not get on"
         manager = supd.json("version")["manager_pid"]
         os.kill(manager, signal.SIGKILL)
         assert ends_in_time(manager, 10)
-    shown = supd.wait_until("flood", "active", within_s=60)
+    shown = supd.wait_until("flood", "active", within_s=60 * factor)
     assert shown["n_restarts"] == 0
     line = 0
     for sequence in segments(str(log)):
@@ -45,10 +52,10 @@ def test_a_flood_is_byte_exact_though_the_manager_is_killed_in_its_midst(start_s
             for found in text:
                 assert found == b"%098d.\n" % line
                 line += 1
-    assert line == LINES
+    assert line == lines
     assert len(segments(str(log))) >= 8
     assert shown["log_lost_bytes"] == 0
-    assert supd.supctl("logs", "flood", "--run", "0", "-n", "1", "-o", "cat").stdout == f"{LINES - 1:098d}.\n"
+    assert supd.supctl("logs", "flood", "--run", "0", "-n", "1", "-o", "cat").stdout == f"{lines - 1:098d}.\n"
 
 
 def test_logs_are_read_when_no_supd_runs_any_more(start_supd: StartSupd) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import b1_boot, b2_restart, b3_flood, b4_idle, b5_control, b7_chatty, cage, measure, peers_list, report
+from . import b1_boot, b2_restart, b3_flood, b4_idle, b5_control, b7_chatty, b8_reading, cage, measure, peers_list, report
 from .peers import PEERS
 
 BENCHES = {
@@ -12,6 +12,7 @@ BENCHES = {
     "b4": b4_idle,
     "b5": b5_control,
     "b7": b7_chatty,
+    "b8": b8_reading,
     "report": report,
     "peers": peers_list,
 }

@@ -55,7 +55,7 @@ class Supd(Adapter):
         return self.directory / "state/logs"
 
     def log_files(self) -> list[Path]:
-        return [p for p in super().log_files() if p.suffix == ".log"]
+        return [p for p in super().log_files() if p.suffix == ".log" and p.parent.name != "supd"]  # not what supd itself says
 
     def stop(self) -> None:
         """An orderly stop first: it takes the control groups along, which a killed tree would leave behind."""
@@ -154,4 +154,17 @@ class LimitSplicePy(Adapter):
         return ["/bin/sh", f"{self.directory}/run.sh"]
 
 
-PEERS: dict[str, type[Adapter]] = {c.name: c for c in (Supd, Supervisord, FloorPy, FloorPyLazy, LimitSplicePy)}
+class WriterToFile(Adapter):
+    name = "writer-file"
+    note = "nobody in between: writer > file"
+    only_in = ("b3",)
+
+    def write_config(self, n: int, command: Command, log: bool) -> None:
+        rows = [f"{shlex.join(command(i))} > {self.logs}/{s}.log &" for i, s in enumerate(self.names())]
+        (self.directory / "run.sh").write_text("\n".join([*rows, "wait", ""]))
+
+    def argv(self) -> list[str]:
+        return ["/bin/sh", f"{self.directory}/run.sh"]
+
+
+PEERS: dict[str, type[Adapter]] = {c.name: c for c in (Supd, Supervisord, FloorPy, FloorPyLazy, LimitSplicePy, WriterToFile)}

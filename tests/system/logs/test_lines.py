@@ -68,6 +68,9 @@ QUERIES = {
     "a pattern tied to the line's begin": (Filter(pattern=re.compile(b"^t.*y$")), [b"twenty", b"thirty"]),
     "a pattern that could reach over a line's end": (Filter(pattern=re.compile(b"ten\\s+half|n[^q]+w")), []),
     "a pattern for which case does not matter": (Filter(pattern=re.compile(b"(fort|thirt)y", re.IGNORECASE)), [b"thirty", b"Forty"]),
+    "plain text for which case does not matter": (Filter(pattern=re.compile(b"FORT", re.IGNORECASE)), [b"Forty"]),
+    "plain text in small letters": (Filter(pattern=re.compile(b"fort", re.IGNORECASE)), [b"Forty"]),
+    "plain text for which case matters": (Filter(pattern=re.compile(b"fort")), []),
     "a range for which case does not matter": (Filter(pattern=re.compile(b"[e-g]o", re.IGNORECASE)), [b"Forty"]),
     "a pattern in a run": (Filter(pattern=re.compile(b"ty"), runs=frozenset({A})), [b"twenty"]),
 }
