@@ -74,7 +74,7 @@ SCENES = (
     Scene("states", ("f",)),
     Scene("order", ("o",)),
     Scene("actions", (".",)),
-    Scene("confirm", ("/", *"^db$", "enter", "x")),
+    Scene("confirm", ("/", *"/^db$/", "enter", "x")),
     Scene("palette", (":", *"stop")),
     Scene("help", ("?",)),
     Scene("jump", ("ctrl+o",)),
