@@ -20,7 +20,7 @@ from supervisor.tui.modals.palette import Command, Palette, unit_commands
 from supervisor.tui.model.units import EVERYTHING, Changes
 from supervisor.tui.themes import names
 from supervisor.tui.views import VIEWS
-from supervisor.tui.widgets.bar import Bar, Piece
+from supervisor.tui.widgets.bar import Bar, Piece, fits
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.topbar import access_piece, banner_pieces, top_pieces
 
@@ -76,13 +76,13 @@ class ViewScreen(Screen[None]):
         if not self.is_mounted or width == 0:
             return
         self.query_one("#top", Bar).show(top_pieces(host))
-        self.query_one("#tabs", Bar).show([*self._tabs(width), *self.status()])
         banner = self.query_one("#banner", Bar)
         pieces = banner_pieces(host)
         banner.set_class(bool(pieces), "-shown")
         banner.show(pieces)
         self.query_one(HintBar).show_bindings(self._hints(), access_piece(host))
         self.flush_view(changes)
+        self.query_one("#tabs", Bar).show(self._tabs(width))  # after the view, which it counts
 
     def on_screen_resume(self) -> None:
         self.flush(EVERYTHING)
@@ -169,13 +169,22 @@ class ViewScreen(Screen[None]):
         if command is not None:
             command.run()
 
-    def _tabs(self, width: int) -> Iterable[Piece]:
+    def _tabs(self, width: int) -> list[Piece]:
+        """The views by their titles where there is room for them, and what the view says of itself."""
+        said = list(self.status())
+        pieces: list[Piece] = []
+        for is_short in (False, True):
+            pieces = [*self._names(is_short), *said]
+            if fits(pieces, width):
+                break
+        return pieces
+
+    def _names(self, is_short: bool) -> Iterable[Piece]:
         for view in VIEWS:
             is_here = view.name == self.NAME
-            text = view.title if width >= NARROW_CELLS else view.short
             action = f"app.show_view('{view.name}')"
-            yield Piece(f"{view.key} ", "key" if is_here else "dim", rank=0 if is_here else 3, action=action)
-            yield Piece(text, "title" if is_here else "dim", rank=0, action=action, glued=True)
+            yield Piece(f"{view.key} ", "key" if is_here else "dim", rank=0 if is_here else 1, action=action)
+            yield Piece(view.short if is_short else view.title, "title" if is_here else "dim", rank=0, action=action, glued=True)
 
     def is_dull(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Whether an action makes no sense now, or is not permitted: its key is dim, and pressing it says why."""

@@ -71,6 +71,11 @@ def place(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) ->
     return placed
 
 
+def fits(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) -> bool:
+    """Whether `place` would leave nothing out."""
+    return _needed([piece for piece in pieces if piece.text], gap, margin) <= width
+
+
 def _run(pieces: Sequence[Piece], gap: int) -> int:
     return sum(cell_len(piece.text) + (gap if index and not piece.glued else 0) for index, piece in enumerate(pieces))
 
