@@ -196,6 +196,10 @@ class LogPump:
     def lost_bytes(self, unit: str) -> int:
         return sum(pace.stream.lost_bytes for pace in self._of(unit))
 
+    def kept_bytes(self, unit: str) -> int:
+        """How much of what the unit wrote is or was in its log, since this pump began."""
+        return sum(pace.stream.kept_bytes for pace in self._of(unit))
+
     def note_lost(self, stream: str, count: int, reason: str) -> None:
         """So many bytes of the stream were lost before they came here. Told in its log where they are missing."""
         if (pace := self._paces.get(stream)) is not None:

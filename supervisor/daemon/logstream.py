@@ -74,6 +74,7 @@ class LogStream:
         self._rate = Rate()
         self.segment = Segment(directory, logindex.STDERR if is_stderr else 0)
         self.is_spliced = True
+        self.kept_bytes = 0  # ever
         self.lost_bytes = 0  # ever
         self.first_position: tuple[int, int] | None = None  # where the first byte that came through here stands
         self.loss = ""  # why bytes were lost the last time
@@ -155,6 +156,7 @@ class LogStream:
         self.trouble = ""
         self._is_full = self._will_be_full and count == limit
         self._rate.count(count)
+        self.kept_bytes += count
         return count
 
     def _place(self, waiting: int, limit: int) -> tuple[int, int]:

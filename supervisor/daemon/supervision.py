@@ -122,7 +122,8 @@ class World:
 
     def figures(self, unit: str) -> Json:
         name = self._known(unit)
-        return {**self._usage(self._shell.processes.members(name, max_age_ms=1000)), "log_lost_bytes": self._shell.pump.lost_bytes(name)}
+        pump, usage = self._shell.pump, self._usage(self._shell.processes.members(name, max_age_ms=1000))
+        return {**usage, "log_bytes": pump.kept_bytes(name), "log_lost_bytes": pump.lost_bytes(name)}
 
     def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
         return self._shell.run_records.job_times

@@ -3,10 +3,14 @@
 import os
 import signal
 import socket
+import subprocess
 from itertools import pairwise
+
+import pytest
 
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.conftest import StartSupd
+from tests.system.users import PROGRAMS
 
 SPEAKER = """
 import signal, sys
@@ -94,3 +98,45 @@ def test_lines_are_forwarded_and_none_is_missing_though_the_manager_is_killed(st
             arrived.append(int(receiver.recv(9999).rpartition(b": ")[2]))
     assert sorted(set(arrived)) == list(range(3000))
     assert len([1 for before, after in pairwise(arrived) if after != before + 1]) <= 1  # it went back once, if at all
+
+
+FLOODS = '[unit]\nenabled = false\n[service]\ntype = "oneshot"\nremain_after_exit = true\nexec_start = "python3 -I -S flood.py"\n'
+FLOOD = "import os\nfor n in range(600):\n    os.write(1, b'%05d' % n + b'x' * 9994 + b'\\n')\n"  # 6 MB
+
+
+def test_a_full_disk_holds_up_no_service_and_is_told_in_the_log_and_in_status_when_it_is_over(make_supd: StartSupd, as_root: None) -> None:
+    supd = make_supd(
+        {"flood": FLOODS, "says": FLOODS.replace("flood.py", "says.py")}, {"flood.py": FLOOD, "says.py": "print('room again')"}
+    )
+    logs = supd.path(".supd", "logs")
+    os.makedirs(logs)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", logs], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        supd.start()
+        supd.supctl("start", "flood")
+        lost = supd.show("flood")["log_lost_bytes"]
+        assert 5_000_000 - 2_000_000 < lost < 6_000_000
+        assert "cannot write the log of flood: No space left on device" in supd.supctl("status").stdout
+        os.truncate(os.path.join(logs, "flood", "current"), 0)
+        supd.write("flood.py", "print('room again')\n")
+        supd.supctl("restart", "flood")
+        assert supd.log("flood") == f"\n-- supd: {lost} bytes of output are missing here; the log could not be written --\nroom again\n"
+        assert f"note: {lost} bytes that flood wrote were lost (the log could not be written)" in supd.supctl("status").stdout
+        assert "of its output were lost; supctl logs flood shows where" in supd.supctl("status", "flood").stdout
+        supd.stop()
+    finally:
+        subprocess.run(["umount", "-l", logs], check=True)
+
+
+def test_a_follower_that_does_not_read_holds_up_nobody_and_misses_nothing(start_supd: StartSupd) -> None:
+    supd = start_supd({"flood": FLOODS + '[log]\nmax_size = "1M"\nkeep = 100\n'}, {"flood.py": FLOOD})
+    environment = {**supd.environment, "SUPD_SOCKET": supd.socket_path}
+    command = [os.path.join(PROGRAMS, "supctl"), "logs", "-f", "-o", "cat", "flood"]
+    with subprocess.Popen(command, cwd=supd.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as follower:
+        assert follower.stdout is not None
+        supd.supctl("start", "flood")  # its output pipe is full long before this is over, and nobody empties it
+        expected = b"".join(b"%05d" % n + b"x" * 9994 + b"\n" for n in range(600))
+        assert follower.stdout.read(len(expected)) == expected
+        follower.terminate()

@@ -149,12 +149,12 @@ class ShopWorld(FakeWorld):
     def figures(self, unit: str) -> Json:
         known = self.units[unit]
         if not known["main_pid"]:
-            return {"memory_current_bytes": None, "cpu_usage_nsec": None, "log_lost_bytes": 0}
+            return {"memory_current_bytes": None, "cpu_usage_nsec": None, "log_bytes": 0, "log_lost_bytes": 0}
         base = _CPU_PERCENT.get(unit, 0.7 + len(unit) % 3)
         # The integral of base * (1 + sin) / 100 over time, so that shares swing and time never goes back.
         used_s = base / 100 * (self.now_s - 4 * math.cos(self.now_s / 4 + len(unit) * 1.3))
         memory = _MEMORY_MIB.get(unit, 90 + 7 * len(unit)) * (1 + 0.02 * math.sin(self.now_s / 9))
-        return {"memory_current_bytes": int(memory * MIB), "cpu_usage_nsec": int(used_s * 1e9), "log_lost_bytes": 0}
+        return {"memory_current_bytes": int(memory * MIB), "cpu_usage_nsec": int(used_s * 1e9), "log_bytes": 0, "log_lost_bytes": 0}
 
     def definition(self, unit: str) -> Json:
         path = f"/srv/shop/units/{unit.partition('@')[0]}.toml"

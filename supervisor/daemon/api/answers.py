@@ -49,7 +49,12 @@ SHOW = js.record(
 RELATIONS: js.Schema = {"type": "object", "additionalProperties": js.STRINGS}
 ALL_RELATIONS: js.Schema = {"type": "object", "additionalProperties": RELATIONS}
 _FIGURES_OF_UNIT = js.record(
-    {"memory_current_bytes": js.nullable(js.INTEGER), "cpu_usage_nsec": js.nullable(js.INTEGER), "log_lost_bytes": _COUNT}
+    {
+        "memory_current_bytes": js.nullable(js.INTEGER),
+        "cpu_usage_nsec": js.nullable(js.INTEGER),
+        "log_bytes": _COUNT,
+        "log_lost_bytes": _COUNT,
+    }
 )
 FIGURES = js.record(
     {

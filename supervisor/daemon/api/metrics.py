@@ -64,17 +64,19 @@ def _of_units(world: Supervision) -> "Iterator[Metric]":
     memory = GaugeMetricFamily("supd_unit_memory_bytes", "Resident memory of the unit's processes.", labels=["unit"])
     cpu = GaugeMetricFamily("supd_unit_cpu_seconds", "CPU time of the processes that the unit has now.", labels=["unit"])
     lost = CounterMetricFamily("supd_unit_log_lost_bytes", "Output that could not be kept, since the manager started.", labels=["unit"])
+    kept = CounterMetricFamily("supd_unit_log_bytes", "Output that was kept, since the manager started.", labels=["unit"])
     for name in world.names([], []):
         brief, figures = world.brief(name), world.figures(name)
         state = str(brief["active_state"])
         up.add_metric([name], int(state in ("active", "reloading")))
         states.add_metric([name, state, str(brief["sub_state"])], 1)
         restarts.add_metric([name], brief.get("n_restarts", 0))
+        kept.add_metric([name], figures["log_bytes"])
         lost.add_metric([name], figures["log_lost_bytes"])
         if figures["memory_current_bytes"] is not None:
             memory.add_metric([name], figures["memory_current_bytes"])
             cpu.add_metric([name], figures["cpu_usage_nsec"] / 1e9)
-    yield from (up, states, restarts, memory, cpu, lost)
+    yield from (up, states, restarts, memory, cpu, kept, lost)
 
 
 def _of_jobs(world: Supervision) -> "Metric":

@@ -130,7 +130,7 @@ class Supervision(Protocol):
         """The last ones of this manager, oldest first."""
 
     def figures(self, unit: str) -> Json:
-        """For /metrics: {memory_current_bytes, cpu_usage_nsec, log_lost_bytes}; the first two are None without a process."""
+        """For /metrics: {memory_current_bytes, cpu_usage_nsec, log_bytes, log_lost_bytes}; the first two are None without a process."""
 
     def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
         """For /metrics, by type and result: how many jobs ended in this manager's life, and the microseconds they took together."""

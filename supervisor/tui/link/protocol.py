@@ -80,7 +80,7 @@ class Transport(Protocol):
     async def jobs(self) -> list[Json]: ...
 
     async def figures(self, names: Sequence[str] | None = None) -> Json:
-        """{"monotonic_s", "units": {name: {memory_current_bytes, cpu_usage_nsec, log_lost_bytes}}}, of `names` (as `units`) or of all.
+        """{"monotonic_s", "units": {name: {memory_current_bytes, cpu_usage_nsec, log_lost_bytes, ...}}}, of `names` (as `units`) or of all.
 
         `monotonic_s` is supd's clock, for rates.
         """

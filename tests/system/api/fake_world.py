@@ -239,7 +239,12 @@ class FakeWorld:
 
     def figures(self, unit: str) -> Json:
         is_up = self.units[unit]["active_state"] == "active"
-        return {"memory_current_bytes": 4096 if is_up else None, "cpu_usage_nsec": 1_500_000_000 if is_up else None, "log_lost_bytes": 7}
+        return {
+            "memory_current_bytes": 4096 if is_up else None,
+            "cpu_usage_nsec": 1_500_000_000 if is_up else None,
+            "log_bytes": 90,
+            "log_lost_bytes": 7,
+        }
 
     def job_times(self) -> dict[tuple[str, str], tuple[int, int]]:
         return {("start", "done"): (2, 3_000_000)}

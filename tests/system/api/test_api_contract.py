@@ -139,6 +139,7 @@ def test_metrics_are_prometheus_text(server: RunningServer) -> None:
         'supd_unit_memory_bytes{unit="web"} 4096.0',
         'supd_unit_cpu_seconds{unit="web"} 1.5',
         'supd_unit_log_lost_bytes_total{unit="web"} 7.0',
+        'supd_unit_log_bytes_total{unit="web"} 90.0',
         'supd_job_seconds_count{result="done",type="start"} 2.0',
         'supd_job_seconds_sum{result="done",type="start"} 3.0',
     ):
@@ -159,7 +160,7 @@ def test_figures_are_of_the_units_named_or_of_all(server: RunningServer) -> None
     whole = raw.ask(server.path, "GET", "/v1/figures")[1]
     assert set(whole["units"]) == set(server.world.units)
     some = raw.ask(server.path, "GET", "/v1/figures?unit=web&unit=gone")[1]
-    assert some["units"] == {"web": {"memory_current_bytes": 4096, "cpu_usage_nsec": 1_500_000_000, "log_lost_bytes": 7}}
+    assert some["units"] == {"web": {"memory_current_bytes": 4096, "cpu_usage_nsec": 1_500_000_000, "log_bytes": 90, "log_lost_bytes": 7}}
     assert some["monotonic_s"] >= whole["monotonic_s"]
 
 
