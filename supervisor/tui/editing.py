@@ -78,23 +78,26 @@ class _Editing:
         with tempfile.TemporaryDirectory(prefix="supd-edit-") as directory:
             draft = os.path.join(directory, os.path.basename(path))
             await asyncio.to_thread(_write, draft, before)
-            while True:
-                if not await self._run_editor(draft):
+            is_done = False
+            try:
+                is_done = await self._until_saved(draft, path, before)
+            finally:
+                if not is_done:  # also when the screen is left in the middle of it
                     self._keep(draft, before)
-                    return
-                after = await asyncio.to_thread(_read, draft)
-                if after == before:
-                    self._host.notify(f"{path} is unchanged", timeout=_TOAST_S, markup=False)
-                    return
-                answer = await self._judge(draft, path, before, after)
-                if answer == "leave":
-                    self._keep(draft, before)
-                    return
-                if answer == "save":
-                    if await self._save(path, before, after):
-                        return
-                    self._keep(draft, before)
-                    return
+
+    async def _until_saved(self, draft: str, path: str, before: str) -> bool:
+        """Round and round between editor and check. False: what was written is not in its place."""
+        while await self._run_editor(draft):
+            after = await asyncio.to_thread(_read, draft)
+            if after == before:
+                self._host.notify(f"{path} is unchanged", timeout=_TOAST_S, markup=False)
+                return True
+            answer = await self._judge(draft, path, before, after)
+            if answer == "leave":
+                return False
+            if answer == "save":
+                return await self._save(path, before, after)
+        return False
 
     async def _judge(self, draft: str, path: str, before: str, after: str) -> str:
         """Check, then show mistakes or the difference; "save", "again" or "leave"."""

@@ -172,6 +172,17 @@ async def test_who_leaves_finds_what_he_wrote_in_a_file(desk: Desk) -> None:
     await play(desk, story)
 
 
+async def test_who_leaves_the_screen_in_the_middle_of_it_finds_what_he_wrote(desk: Desk) -> None:
+    desk.will_write(BETTER)
+
+    async def story(desk: Desk, pilot: Any) -> None:
+        await shown(desk, pilot)
+        desk.app.exit()
+
+    await play(desk, story)
+    assert (desk.kept(), desk.path.read_text()) == ([BETTER], GOOD)
+
+
 async def test_nothing_written_is_nothing_asked(desk: Desk) -> None:
     desk.will_write(GOOD)
 

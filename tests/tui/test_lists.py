@@ -54,6 +54,15 @@ def test_columns_take_what_they_need_and_leave_in_the_order_of_their_ranks() -> 
     assert list(widths(COLUMNS, given, 3)) == [0, 1], "what must stay stays"
 
 
+def test_columns_that_may_be_cut_are_cut_before_one_is_left_out() -> None:
+    columns = (Column("A", 40, least=10), Column("B", 8, rank=1), Column("C", 20, least=10))
+    given = [row("1", "a" * 30, "b" * 8, "c" * 20)]
+    assert widths(columns, given, 100) == {0: 30, 1: 8, 2: 20}, "nobody takes what nobody needs"
+    assert widths(columns, given, 50) == {0: 20, 1: 8, 2: 20}
+    assert widths(columns, given, 31) == {0: 10, 1: 8, 2: 11}
+    assert list(widths(columns, given, 29)) == [0, 2]
+
+
 def texts(rows: list[Row]) -> list[list[str]]:
     return [[one.text for one in each.cells] for each in rows]
 

@@ -9,6 +9,7 @@ from supervisor.tui.screens.runlog import RunLogScreen
 from supervisor.tui.screens.view import ViewScreen
 from supervisor.tui.widgets.logpane import LogPane
 from supervisor.tui.widgets.rows import RowList
+from supervisor.tui.widgets.table import UnitTable
 from tests.system.api.fake_world import STARTED_S, run
 from tests.tui.briefs import NOW_S, brief
 from tests.tui.pilot import change, make_app, press, ready, screen_text, settled, supd_of, time_of, until
@@ -139,8 +140,8 @@ async def test_tasks_and_what_comes_next_are_listed() -> None:
         await ready(pilot)
         await press(pilot, "4")
         assert rows(app) == [
-            "in 8s cache ↺ retry 8s 5m00 ago - goes on 0 The cache",
-            "- migrate ✓ done 1m00 ago 10.0s ✓ ok 0 The migrate",
+            "in 8s cache ↺ retry 8s 5m00 ago - goes on 0 - The cache",
+            "- migrate ✓ done 1m00 ago 10.0s ✓ ok 0 - The migrate",
         ]
         change(app, "migrate", active_state="activating", sub_state="start", state_change_time_s=NOW_S, inactive_exit_time_s=NOW_S)
         await until(pilot, lambda: "◐ start 0s" in screen_text(app))
@@ -369,3 +370,18 @@ async def test_the_runs_of_the_unit_under_the_cursor_are_one_key_away() -> None:
         app.selected_unit = "db"
         await press(pilot, "1", "G", "H")
         await until(pilot, lambda: "of migrate" in tabs(app) and len(rows(app)) == 1)
+
+
+async def test_a_unit_chosen_in_another_view_is_under_the_cursor_of_the_units() -> None:
+    app = app_of_views()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await ready(pilot)
+        assert app.screen.query_one(UnitTable).current == "api"
+        await press(pilot, "5")
+        await until(pilot, lambda: len(rows(app)) == 3)
+        await press(pilot, "j", "1")
+        assert app.screen.query_one(UnitTable).current == app.selected_unit == "migrate"
+        await press(pilot, "/", *"api", "enter", "5", "j", "1")
+        assert app.screen.query_one(UnitTable).current == "api", "what is hidden cannot be under the cursor"
+        await press(pilot, "x", "s")
+        assert ("act", ("start", "migrate")) not in supd_of(app).asked, "keys act on what is seen"

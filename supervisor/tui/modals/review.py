@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -20,10 +21,6 @@ Answer = tuple[str, str, str]  # the key, the words beside it, and what is answe
 class Review(ModalScreen[str]):
     """Answers with the third of the chosen answer; Esc is the last of them."""
 
-    DEFAULT_CSS = """
-    Review > .dialogue { width: 90%; height: 80%; }
-    Review TextLines { background: $panel; }
-    """
     BINDINGS = [Binding("escape", "last", "leave", show=False, id="review.leave")]
 
     def __init__(
@@ -38,7 +35,7 @@ class Review(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         host = host_of(self)
-        with Vertical(classes="dialogue -danger" if self._is_fault else "dialogue"):
+        with Vertical(classes="dialogue review -danger" if self._is_fault else "dialogue review"):
             yield Static(Text(host.drawn(self._title)), classes="dialogue--title")
             yield TextLines()
             for note in self._notes:
@@ -54,10 +51,10 @@ class Review(ModalScreen[str]):
         self.query_one(Bar).show(pieces)
         self.query_one(TextLines).focus()
 
-    def on_key(self, event: object) -> None:
-        key = getattr(event, "key", "")
+    def on_key(self, event: events.Key) -> None:
         for letter, _, value in self._answers:
-            if key == letter:
+            if event.key == letter:
+                event.stop()  # or the view below would take it for its own, once this is gone
                 self.dismiss(value)
                 return
 

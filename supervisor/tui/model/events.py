@@ -40,7 +40,7 @@ _STYLE_OF = {kind: style for style, kinds in reversed(_STYLES.items()) for kind 
 
 COLUMNS = (
     Column("TIME", 12, "time"),
-    Column("UNIT", 28, "unit"),
+    Column("UNIT", 40, "unit", least=12),
     Column("KIND", 13, "kind", rank=1),
     Column("WHAT", 0),
 )

@@ -24,7 +24,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`width`: the most cells it takes; 0: what is left. `rank`: left out when there is no room, the highest first; 0 stays.
+    """`width`: the most cells it takes; 0: what is left. `least`: what it may be cut to before any column is left out (0: not at all).
+
+    `rank`: left out when there is no room, the highest first; 0 stays.
 
     `key` is what the list is sorted by when the column is chosen, "" where that makes no sense.
     """
@@ -34,6 +36,7 @@ class Column:
     key: str = ""
     is_right: bool = False
     rank: int = 0
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,12 @@ def widths(columns: Sequence[Column], rows: Iterable[Row], room: int) -> dict[in
         for at in shown:
             longest[at] = max(longest[at], len(row.cells[at].lead) + len(row.cells[at].text))
     found = {at: min(longest[at], columns[at].width) for at in shown if columns[at].width}
+    excess = sum(found.values()) + GAP_CELLS * (len(shown) - 1) - room
+    for at in found:
+        if columns[at].least and excess > 0:
+            cut = min(excess, max(0, found[at] - columns[at].least))
+            found[at] -= cut
+            excess -= cut
     flexible = [at for at in shown if not columns[at].width]
     left = max(0, room - sum(found.values()) - GAP_CELLS * (len(shown) - 1))
     for number, at in enumerate(flexible):
@@ -102,4 +111,4 @@ _FLEXIBLE_LEAST_CELLS = 16
 
 
 def _needed(columns: Sequence[Column], shown: Sequence[int]) -> int:
-    return sum((columns[at].width or _FLEXIBLE_LEAST_CELLS) + GAP_CELLS for at in shown)
+    return sum((columns[at].least or columns[at].width or _FLEXIBLE_LEAST_CELLS) + GAP_CELLS for at in shown)

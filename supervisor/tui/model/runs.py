@@ -15,11 +15,11 @@ _TOLD_BY_THE_PROCESS = frozenset({"exit-code", "signal", "core-dump"})
 
 COLUMNS = (
     Column("STARTED", 12, "started"),
-    Column("UNIT", 0, "unit"),
+    Column("UNIT", 48, "unit", least=16),
     Column("TRY", 4, "attempt", is_right=True, rank=4),
-    Column("CAUSE", 24, "cause", rank=2),
+    Column("CAUSE", 32, "cause", rank=2, least=16),
     Column("RAN", 7, "ran", is_right=True),
-    Column("RESULT", 24, "result"),
+    Column("RESULT", 32, "result", least=16),
     Column("CPU", 6, "cpu", is_right=True, rank=3),
     Column("PEAK", 6, "memory", is_right=True, rank=1),
     Column("RUN", RUN_CHARACTERS, rank=5),

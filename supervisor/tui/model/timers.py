@@ -16,11 +16,11 @@ Json = dict[str, Any]
 
 COLUMNS = (
     Column("NEXT", 10, "next"),
-    Column("UNIT", 0, "unit"),
+    Column("UNIT", 48, "unit", least=16),
     Column("STATE", 14, "state"),
     Column("LAST", 11, "last", is_right=True),
     Column("TOOK", 7, "took", is_right=True, rank=1),
-    Column("RESULT", 24, "result"),
+    Column("RESULT", 32, "result", least=12),
     Column("TRIES", 6, "tries", is_right=True, rank=3),
     Column("MISSED", 7, "missed", is_right=True, rank=4),
     Column("DESCRIPTION", 0, "description", rank=2),

@@ -25,7 +25,7 @@ class DepsScreen(ListScreen):
 
     NAME = "deps"
     COLUMNS = (
-        Column("UNIT", 0),
+        Column("UNIT", 72, least=24),
         Column("STATE", 14),
         Column("RELATION", 14, rank=2),
         Column("NOTE", 0, rank=1),

@@ -87,8 +87,9 @@ class UnitKeys(ViewScreen):
 
     def action_edit(self) -> None:
         unit = self.title_unit()
-        if unit is not None:
-            self.run_worker(edit_unit(host_of(self), self.app, unit), group="edit", exclusive=True)
+        is_editing = any(worker.group == "edit" and not worker.is_finished for worker in self.app.workers)
+        if unit is not None and not is_editing:
+            self.app.run_worker(edit_unit(host_of(self), self.app, unit), group="edit")
 
     def action_logs(self) -> None:
         host_of(self).show_logs(self.targets())

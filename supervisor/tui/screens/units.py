@@ -74,6 +74,14 @@ class UnitsScreen(UnitKeys):
         self._rest: Timer | None = None
         self._show_panes()
 
+    def title_unit(self) -> str | None:
+        """The unit under the cursor, whatever another view has chosen: keys act on what is seen."""
+        return self.query_one(UnitTable).current if self.is_mounted else None
+
+    def on_screen_resume(self) -> None:
+        self._wanted = host_of(self).selected_unit  # another view may have chosen one
+        super().on_screen_resume()
+
     # Painting.
 
     def flush_view(self, changes: Changes) -> None:
@@ -92,8 +100,8 @@ class UnitsScreen(UnitKeys):
     def _show(self) -> None:
         table = self.query_one(UnitTable)
         table.show(self._choice.names, self._empty(), (self._choice.terms.sort, self._choice.terms.descending))
-        if self._wanted is not None and table.select(self._wanted):
-            self._wanted = None
+        if self._wanted is not None and (table.select(self._wanted) or self._wanted in host_of(self).store):
+            self._wanted = None  # what a filter hides is not waited for
 
     def status(self) -> Sequence[Piece]:
         host, terms = host_of(self), self._choice.terms
