@@ -210,7 +210,10 @@ class Spawning:
             self._shell.link.send({}, [["forget", report[1]]])
 
     def _on_emptied(self, counts: dict[str, int]) -> None:
-        """Nobody pumped for so long that the keeper had to make room: told in the logs, then the keeper may forget it."""
+        """Nobody pumped for so long that the keeper had to make room: told in the logs, then the keeper may forget it.
+
+        What was emptied before this manager was started is told in the right place; what was since, at most one pipe's content late.
+        """
         for name, count in counts.items():
             self._shell.pump.note_lost(name.removeprefix("log:"), count, "no manager could be started, and the pipe was full")
         self._shell.link.send({}, [["told_emptied", counts]])

@@ -373,6 +373,15 @@ def test_a_log_probe_counts_matching_lines_up_to_its_threshold(asking: Asking) -
     assert asking.reports.empty()
 
 
+def test_a_line_on_a_standard_error_that_is_kept_apart_counts_too(asking: Asking) -> None:
+    asking.pump.open_pipe("web")
+    err = asking.pump.open_pipe("web/stderr")
+    asking.start("log", "listening")
+    os.write(err, b"now listening\n")
+    asking.pump.drain("web")
+    assert asking.next().ok
+
+
 def test_a_pattern_that_is_none_is_said_to_be_none(asking: Asking) -> None:
     asking.pump.open_pipe("web")
     ok, text = asking.answer("log", "(")
