@@ -1,5 +1,6 @@
 """The log on the screen, driven by keys: files are real, the supd is in memory."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from supervisor.tui.widgets.logpane import LogPane
 from supervisor.tui.widgets.logview import LogView
 from tests.tui.briefs import brief
 from tests.tui.logfiles import NOW_US, RUN_1, RUN_2, UnitLog
-from tests.tui.pilot import make_app, press, ready, screen_text, supd_of, until
+from tests.tui.pilot import make_app, press, ready, screen_text, supd_of, time_of, until
 
 DAY = time.strftime("%Y-%m-%d", time.localtime(NOW_US // 1_000_000))
 
@@ -402,7 +403,7 @@ async def test_with_ascii_nothing_else_is_drawn_around_the_text(tmp_path: Path) 
 async def test_the_strip_below_the_table_follows_the_cursor_and_is_put_away(logs: Logs) -> None:
     logs.web.say("of web")
     logs.db.say("of db")
-    async with logs.app.run_test(size=(100, 30)) as pilot:
+    async with logs.app.run_test(size=(80, 30)) as pilot:
         await ready(pilot)
         await until(pilot, lambda: logs.shown() == ["of web"], "the log of web")
         await press(pilot, "k")
@@ -413,3 +414,88 @@ async def test_the_strip_below_the_table_follows_the_cursor_and_is_put_away(logs
         assert not logs.view.display or logs.view.region.height == 0
         await press(pilot, "_")
         await until(pilot, lambda: logs.shown() == ["of db"], "back again")
+
+
+async def test_the_lines_that_are_read_stay_while_the_ring_drops_what_is_around_them_and_can_be_left_downwards(logs: Logs) -> None:
+    logs.web.say(*[f"line {number}" for number in range(100)])
+    async with logs.app.run_test(size=(80, 24)) as pilot:
+        await opened(logs, pilot, "line 99")
+        store = logs.pane.reader.store
+        store.capacity_lines = 400
+        await press(pilot, "g")
+        shown = logs.shown()
+        assert shown[0] == "line 0"
+        for start in range(100, 2400, 100):
+            logs.web.say(*[f"line {number}" for number in range(start, start + 100)])
+            await until(pilot, lambda start=start: store.added >= start + 100, "what came")  # type: ignore[misc]  # a lambda's default
+        assert logs.shown() == shown
+        assert len(store) <= 800
+        for _ in range(150):
+            expected = int(logs.shown()[-1].split()[1])
+            await press(pilot, "pagedown")
+            if logs.shown()[-1] == "line 2399":
+                break
+            await until(pilot, lambda expected=expected: logs.shown()[0] == f"line {expected}", f"after {expected}")  # type: ignore[misc]  # a lambda's default
+            await until(pilot, lambda: len(logs.shown()) == 20, "a full screen")
+        assert expected >= 2360
+
+
+async def test_a_log_that_nobody_sees_is_not_followed_and_misses_nothing(logs: Logs) -> None:
+    logs.web.say("seen")
+    async with logs.app.run_test(size=(80, 24)) as pilot:
+        await opened(logs, pilot, "seen")
+        pane = logs.pane
+        await press(pilot, "1")
+        logs.web.say("unseen 1")
+        await until(pilot, lambda: pane._is_resting, "rest")
+        logs.web.say("unseen 2")
+        await press(pilot, "2")
+        await until(pilot, lambda: logs.shown() == ["seen", "unseen 1", "unseen 2"], "all of it")
+        logs.web.say("seen again")
+        await until(pilot, lambda: logs.shown()[-1] == "seen again", "it follows")
+
+
+async def test_what_was_rotated_away_before_it_was_read_is_said_in_its_place(logs: Logs) -> None:
+    logs.web.say("before")
+    async with logs.app.run_test(size=(100, 24)) as pilot:
+        await opened(logs, pilot, "before")
+        logs.web.sequence += 3
+        logs.web.say("after")
+        await until(pilot, lambda: logs.shown()[-1] == "after", "what came")
+        assert "lines are missing here" in logs.view.lines[1]
+
+
+async def test_an_outage_of_supd_is_a_line_of_the_log(logs: Logs) -> None:
+    logs.web.say("before")
+    async with logs.app.run_test(size=(100, 24)) as pilot:
+        await opened(logs, pilot, "before")
+        supd_of(logs.app).lose()
+        await until(pilot, lambda: logs.app.link.phase == "lost", "lost")
+        logs.web.say("meanwhile")
+        await until(pilot, lambda: logs.shown()[-1] == "meanwhile", "files are read all the same")
+        supd_of(logs.app).restore()
+        logs.app.session.resync()
+        await until(pilot, lambda: logs.app.link.phase == "live", "live")
+        time_of(logs.app).advance(2.0)
+        await until(pilot, lambda: any("answers again after" in line for line in logs.view.lines), "the line")
+        assert any("1 line came meanwhile" in line for line in logs.view.lines)
+
+
+async def test_the_pager_gets_what_is_shown_and_nothing_goes_through_a_shell(
+    logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "my pager"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" > "{tmp_path}/first"\ncp "$2" "{tmp_path}/got"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PAGER", f"'{program}' '$(touch {tmp_path}/owned)'")
+    logs.web.say("keep", "drop")
+    async with logs.app.run_test(size=(100, 24)) as pilot:
+        await opened(logs, pilot, "drop")
+        monkeypatch.setattr(logs.app, "suspend", contextlib.nullcontext)  # a driver without a terminal cannot give it away
+        await press(pilot, "&", *"keep", "enter")
+        await until(pilot, lambda: logs.shown() == ["keep"], "the filter")
+        await press(pilot, "p")
+        await until(pilot, (tmp_path / "got").exists, "the pager")
+    assert (tmp_path / "got").read_bytes() == b"keep\n"
+    assert (tmp_path / "first").read_text() == f"$(touch {tmp_path}/owned)\n"
+    assert not (tmp_path / "owned").exists()

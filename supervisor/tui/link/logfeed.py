@@ -212,12 +212,23 @@ class LogFeed:
         return more
 
     def _add(self, lines: Iterable[Line], units: Sequence[str]) -> None:
+        lines = list(lines)
+        self._tell_of_gaps(lines)
         whole = bursts(lines)
         for unit in units:
             self._cursor.update(self._readings[unit].cursor)
         if whole:
             self.store.append(whole, dict(self._cursor))
             self._on_change()
+
+    def _tell_of_gaps(self, lines: Sequence[Line]) -> None:
+        """Say where a segment was removed before we read it: rotation counts by one, so a number that is left out is lost text."""
+        at = {name: place[0] for name, place in self._cursor.items()}
+        for line in lines:
+            before = at.get((line.unit, line.stream), 0)
+            if 0 < before < line.sequence - 1:
+                self.store.note(line.time_us, f"{line.unit}: lines are missing here, for its log was rotated faster than it could be read")
+            at[line.unit, line.stream] = line.sequence
 
     def _streams_of(self, unit: str) -> "list[Stream]":
         directory = self._transport.log_directory(unit)

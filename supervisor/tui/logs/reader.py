@@ -48,13 +48,13 @@ class LogReader:
     def arrived(self) -> bool:
         """Take up what was added at the living end; whether there was anything."""
         count = self.store.added - self._added
+        self.store.trim(self.view.reading_id)
         if not count:
             return False
         self._added = self.store.added
         self.view.arrived(count if self.index.wanted.is_empty else self.index.extend())
         if self.hits is not None:
             self.hits.extend()
-        self.store.trim(self.view.reading_id)
         return True
 
     def work(self) -> bool:

@@ -26,7 +26,7 @@ CAPACITY_LINES = 100_000
 CAPACITY_BYTES = 48 << 20
 CHUNKS = 20
 KEPT_BYTES = 64 << 10  # of one line; how long it really was is remembered
-WINDOW_CHUNKS = 8  # kept around the place where somebody reads, beside the newest
+WINDOW_SHARE = 5  # a fifth of the whole is kept on either side of the place where somebody reads, beside the newest
 
 TEXT, RUN, NOTE = range(3)
 _KIND_SHIFT = 4
@@ -277,7 +277,7 @@ class LogStore:
         window = range(0)
         if newest and reading_id is not None:
             centre = bisect_right(self.chunks, reading_id >> LOCAL_BITS, key=lambda chunk: chunk.number) - 1
-            window = range(max(0, centre - WINDOW_CHUNKS // 2), centre + WINDOW_CHUNKS // 2)
+            window = range(self._reach(centre, -1), self._reach(centre, 1) + 1)
         dropped = [chunk for place, chunk in enumerate(self.chunks[:newest]) if place not in window]
         if dropped:
             gone = {chunk.number for chunk in dropped}
@@ -293,6 +293,14 @@ class LogStore:
             self.chunks = kept
             self.generation += 1
         return dropped
+
+    def _reach(self, at: int, step: int) -> int:
+        """The place in `chunks` that is a window's end, from its centre `at` on: by lines, since pages may hold few."""
+        left = self.capacity_lines // WINDOW_SHARE
+        while 0 <= at + step < len(self.chunks) and left > 0:
+            at += step
+            left -= len(self.chunks[at])
+        return at
 
     def drop_before(self, number: int) -> None:
         """Forget the chunks below this number: pages that were read under another filter."""

@@ -55,8 +55,10 @@ class Viewport:
 
     @property
     def reading_id(self) -> int | None:
-        """The id whose surroundings must stay in memory; None while the end is followed."""
-        return None if self.follows else self._top
+        """The id whose surroundings must stay in memory; None while the end is followed and fills the screen."""
+        if not self.follows:
+            return self._top
+        return None if len(self.index) > self.rows or not len(self.index) else self.index.id_at(0)
 
     def arrived(self, count: int) -> None:
         """This many wanted lines came at the end."""

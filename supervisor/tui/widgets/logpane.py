@@ -22,6 +22,7 @@ from supervisor.tui.logs.filters import Filter
 from supervisor.tui.logs.reader import ERRORS, LogReader
 from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
 from supervisor.tui.model.format import count
+from supervisor.tui.model.linkstate import LIVE, LOST
 from supervisor.tui.widgets.bar import Bar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.logbar import LogStatus, log_pieces
@@ -77,6 +78,8 @@ class LogPane(Vertical):
         self._rate: tuple[float, int, float | None] = (0.0, 0, None)  # at, lines added then, lines a second
         self._lines = 0  # in memory, told once a second: a number that changes in each frame is read by nobody
         self._has_changed = False
+        self._is_resting = False
+        self._added_when_lost: int | None = None
 
     def compose(self) -> ComposeResult:
         yield Bar(id="log-bar")
@@ -117,24 +120,43 @@ class LogPane(Vertical):
         self.reader.hides, self.reader.time_mode, self.reader.is_ascii = before.hides, before.time_mode, host_of(self).ascii
         self.reader.want(before.wanted)
         self.reader.look_for(before.search)
-        self._rate, self._lines = (0.0, 0, None), 0
+        self._rate, self._lines, self._added_when_lost = (0.0, 0, None), 0, None
         self.view.show(self.reader, "")
         self._show_bar()
-        self.run_worker(self.feed.run(), group="feed", exclusive=True)
+        self._rest(False)
 
     def note(self, text: str) -> None:
         """A line of our own at the end of the log, such as that the connection was lost for a while."""
-        self.reader.store.note(time.time_ns() // 1000, text)
+        self.reader.store.note(int(host_of(self).clock.time_s() * 1e6), text)
         self._feed_changed()
 
     def _feed_changed(self) -> None:
         self._has_changed = True
-        host_of(self).request_flush()
+        if self._is_seen:
+            host_of(self).request_flush()
+        else:
+            self._rest(True)
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether the pane is on the screen, be it below a dialogue."""
+        return self.screen in self.app.screen_stack and all(node.display for node in self.ancestors_with_self)
+
+    def _rest(self, is_resting: bool) -> None:
+        """A log that nobody sees is not followed; what it missed meanwhile is read when it is seen again."""
+        self._is_resting = is_resting
+        if is_resting:
+            self.workers.cancel_group(self, "feed")
+        elif self.feed is not None:
+            self.run_worker(self.feed.run(), group="feed", exclusive=True)
 
     def flush(self) -> None:
         """Paint what came; called by the flush of the screen it stands in."""
         if not self.is_mounted or self.feed is None:
             return
+        if self._is_resting:
+            self._rest(False)
+        self._tell_of_outage()
         self._measure()
         if self._has_changed:
             self._has_changed = False
@@ -145,6 +167,17 @@ class LogPane(Vertical):
             if not self.reader.index.is_complete or (self.reader.hits is not None and not self.reader.hits.is_complete):
                 self._work()
         self._show_bar()
+
+    def _tell_of_outage(self) -> None:
+        """Say in the log that supd was away for a while, where it was."""
+        link = host_of(self).link
+        if link.phase == LOST and self._added_when_lost is None:
+            self._added_when_lost = self.reader.store.added
+        elif link.phase == LIVE and link.outage is not None and self._added_when_lost is not None:
+            came = self.reader.store.added - self._added_when_lost
+            self._added_when_lost = None
+            what = f"{count(came)} {'line' if came == 1 else 'lines'} came meanwhile"
+            self.note(f"{host_of(self).label} answers again after {link.outage.seconds:.1f} s: {what}")
 
     def _empty_text(self) -> str:
         feed = self.feed

@@ -29,7 +29,7 @@ from supervisor.tui.logs.store import TEXT, Line, LogStore
 from supervisor.tui.logs.viewport import Row, Viewport
 from supervisor.tui.widgets.host import host_of
 
-_STRIPS_KEPT = 512  # some ten screens; a strip weighs as much as twenty lines in the store
+_STRIPS_KEPT = 256  # some five screens: a strip weighs as much as twenty lines in the store
 _WHEEL_ROWS = 3
 _SIDE_CELLS = 8
 _LEAST_TEXT_CELLS = 16
