@@ -1,4 +1,4 @@
-"""kill, reset-failed, scale, enable and its like, reload-units, shutdown: changes that are not jobs."""
+"""kill, reset-failed, scale, enable and its like, reload-units: changes that are not jobs."""
 
 from supervisor.cli.arguments import UsageError
 from supervisor.cli.session import FAILED, OK, Session
@@ -106,11 +106,6 @@ def reload_units(session: Session) -> int:
     return OK
 
 
-def shutdown(session: Session) -> int:
-    session.client.shutdown(session.arguments.has("keep_services"))
-    return OK
-
-
 def reexec(session: Session) -> int:
     before = session.client.version()
     session.client.reexec()
@@ -128,6 +123,5 @@ RUN = {
     "mask": _enabled_verb("mask", "stop"),
     "unmask": _enabled_verb("unmask", ""),
     "reload-units": reload_units,
-    "shutdown": shutdown,
     "reexec": reexec,
 }

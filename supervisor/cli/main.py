@@ -24,7 +24,7 @@ _MODULE_OF = {
     **dict.fromkeys(("status", "show", "is-active", "is-failed", "is-enabled"), "status"),
     **dict.fromkeys(("list", "tree"), "listing"),
     **dict.fromkeys(("kill", "reset-failed", "scale", "enable", "disable", "mask", "unmask"), "change"),
-    **dict.fromkeys(("reload-units", "shutdown", "reexec"), "change"),
+    **dict.fromkeys(("reload-units", "reexec"), "change"),
     **dict.fromkeys(("why", "events", "version", "wait"), "explain"),
 }
 
@@ -137,6 +137,10 @@ def _rarer(verb: str) -> "Run":
         from supervisor.cli import apply
 
         return apply.apply
+    if verb == "shutdown":
+        from supervisor.cli import shutdown
+
+        return shutdown.shutdown
     if verb == "history":
         from supervisor.cli import history
 

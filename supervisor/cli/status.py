@@ -149,7 +149,7 @@ def _overview(session: Session) -> int:
     counts = whole.get("units") or {}
     failed = session.client.units(states=["failed"], full=True) if counts.get("failed") else []
     errors = whole.get("load_errors") or []
-    state = "degraded" if failed or errors else "running"
+    state = "degraded" if failed or errors or whole.get("mode") == "reduced" else "running"
     out.write(f"{out.symbol('failed' if state == 'degraded' else 'active')} supd {whole['version']} - {whole.get('mode', '')} instance")
     jobs = whole.get("jobs") or 0
     rows = [

@@ -20,7 +20,7 @@ from supervisor.config.result import LoadResult
 from supervisor.model.codec import decode_unit, encode_unit
 
 STORE_FILE = "specification.json"
-FORMAT = 2
+FORMAT = 3
 SETTLED_NS = 50_000_000  # a file changed this shortly before it was read may change again with the same stamp
 
 
@@ -50,11 +50,11 @@ def _path(mode: Mode) -> str:
 
 def read(mode: Mode) -> LoadResult | None:
     """The stored set of `mode`, None when there is none or it no longer holds."""
-    return _read(mode, _is_current)
+    return _read(mode, lambda content, mode: content["version"] == __version__ and _is_current(content, mode))
 
 
 def read_last_good(mode: Mode) -> LoadResult | None:
-    """The set that was in force last, whatever the files say by now: for a manager that takes over from one that died."""
+    """The set that was in force last, whatever the files say by now: for a manager that takes over from one that died, or was older."""
     return _read(mode, lambda content, mode: True)
 
 
@@ -73,7 +73,7 @@ def _read(mode: Mode, holds: Callable[[dict[str, Any], Mode], bool]) -> LoadResu
             if os.fstat(file.fileno()).st_uid not in (0, os.geteuid()):
                 return None
             content = json.load(file)
-        if content["key"] != json.loads(json.dumps([FORMAT, __version__, os.geteuid(), asdict(mode)])) or not holds(content, mode):
+        if content["key"] != json.loads(json.dumps([FORMAT, os.geteuid(), asdict(mode)])) or not holds(content, mode):
             return None
         return LoadResult(
             mode=mode,
@@ -95,19 +95,20 @@ def has_same_files(result: LoadResult) -> bool:
     return all(_stamp(path) == (list(stamp) if stamp else None) for path, stamp in result.files.items())
 
 
-def write(result: LoadResult, *, is_whole: bool = True) -> bool:
-    """Keep a set without errors; False when the next boot cannot use it, which costs it nothing but time.
+def write(result: LoadResult, *, is_whole: bool = True) -> bool | None:
+    """Keep a set without errors; False when the next boot cannot use it, which costs it nothing but time; None when it is not kept at all.
 
     A set whose files changed a moment ago, or that is not what its files say (`is_whole` is False), is kept as the last good one only.
     """
     if result.errors:
-        return False
+        return None
     now_ns = time_ns()
     is_settled = is_whole and not any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values())
     path = _path(result.mode)
     try:
         content = {
-            "key": [FORMAT, __version__, os.geteuid(), asdict(result.mode)],
+            "key": [FORMAT, os.geteuid(), asdict(result.mode)],
+            "version": __version__,
             "is_settled": is_settled,
             "overrides": _overrides(result.mode),
             "facts": result.facts,
@@ -124,5 +125,5 @@ def write(result: LoadResult, *, is_whole: bool = True) -> bool:
             file.write(json.dumps(content, separators=(",", ":")))
         os.rename(new, path)
     except (OSError, ValueError, overrides.OverrideError):
-        return False
+        return None
     return is_settled

@@ -4,6 +4,7 @@ It reads (in a thread: parsing is slow), keeps the last good set in the specific
 directory for enable, mask and scale. It starts and stops nothing.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,27 @@ from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.rolledback import RolledBack
 from supervisor.daemon.shell import Shell
 from supervisor.model import names
-from supervisor.model.codec import encode_unit
+from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.events import UnitsLoaded
 from supervisor.model.specification import Unit
 
 if TYPE_CHECKING:
     from asyncio import Lock
+
+NEW_PREFIX = "new:"
+_GONE = "gone"
+
+
+def lay_over(result: LoadResult, remembered: dict[str, str]) -> LoadResult:
+    """A stored set with what was in force beyond it."""
+    for key, text in remembered.items():
+        if key.startswith(NEW_PREFIX):
+            name = key.removeprefix(NEW_PREFIX)
+            if text == _GONE:
+                result.units.pop(name, None)
+            else:
+                result.units[name] = decode_unit(json.loads(text))
+    return result
 
 
 def units_of(result: LoadResult) -> dict[str, Unit]:
@@ -54,10 +70,14 @@ class Definitions:
         self.rolled_back = RolledBack(result.mode.state_directory)
         self.rolled_back.substitute(result)
         self._shell: Shell | None = None
+        self._kept = dict(result.units)  # as the store has them, or the keeper beyond it
+        self._noted: set[str] = set()  # units of which the keeper remembers what the store does not have yet
         self._instances: dict[str, Unit] = {}  # of templates, made because somebody asked for them
 
     def attach(self, shell: Shell) -> None:
         self._shell = shell
+        remembered: dict[str, str] = shell.link.table["remembered"]
+        self._noted = {key.removeprefix(NEW_PREFIX) for key in remembered if key.startswith(NEW_PREFIX)}
 
     @property
     def loaded(self) -> LoadResult:
@@ -178,11 +198,24 @@ class Definitions:
         return result, [problem.json() for problem in result.errors]
 
     def adopt(self, result: LoadResult) -> dict[str, Unit]:
-        """This is the set in force; its units, for the engine."""
+        """This is the set in force; its units, for the engine, which is to be given them next."""
+        self._note_changes(result.units)
         if result.units != self._result.units:
             self._before = self._result
         self._result = result
         return self.with_instances(result)
+
+    def _note_changes(self, units: dict[str, Unit]) -> None:
+        assert self._shell is not None
+        changed = {name for name in self._kept.keys() | units.keys() if self._kept.get(name) != units.get(name)}
+        self._noted |= changed
+        self._shell.finish()  # so that the next commit is that of the event which brings the set to the engine
+        self._shell.also_remember(
+            {
+                NEW_PREFIX + name: json.dumps(encode_unit(units[name]), separators=(",", ":")) if name in units else _GONE
+                for name in self._noted
+            }
+        )
 
     def with_instances(self, result: LoadResult) -> dict[str, Unit]:
         """The units of a set, and the instances that somebody asked for."""
@@ -196,7 +229,13 @@ class Definitions:
         """Put the set into the store, once it is in force. Not `is_whole`: the files say something else, so a boot reads them again."""
         from asyncio import to_thread
 
-        await to_thread(store.write, result, is_whole=is_whole)
+        units = dict(result.units)
+        if await to_thread(store.write, result, is_whole=is_whole) is None:
+            return  # the keeper goes on remembering what has changed
+        self._kept, noted, self._noted = units, self._noted, set()
+        if noted and self._shell is not None:
+            self._shell.link.send({NEW_PREFIX + name: "" for name in noted}, [])
+            self._shell.watch_link()
 
     # -- going back ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from supervisor.daemon.shell import Shell, now
 from supervisor.engine import timeouts
 
 SAY_EVERY_S = 5.0
+NAMED_MAX = 10  # units in one sentence
 
 
 def text(shell: Shell) -> str:
@@ -23,7 +24,8 @@ def text(shell: Shell) -> str:
         limit = f" of {(at - state.timer_from_us) // 1_000_000} s" if at is not None else ""
         waits = f" for {', '.join(sorted(state.job.blocked_by))} to stop first" if state.job is not None and state.job.blocked_by else ""
         parts.append(f"{name}, {passed_s} s{limit}" if not waits else f"{name}{waits}")
-    return f"waiting for {'; '.join(parts)}" if parts else ""
+    more = f"; and {len(parts) - NAMED_MAX} more" if len(parts) > NAMED_MAX else ""
+    return f"waiting for {'; '.join(parts[:NAMED_MAX])}{more}" if parts else ""
 
 
 async def tell(shell: Shell, announcer: Announcer) -> None:

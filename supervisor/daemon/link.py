@@ -135,6 +135,17 @@ class KeeperLink:
             return reports
         raise LinkClosed("the keeper is gone")
 
+    def die_with_keeper(self) -> None:
+        """From now on the kernel ends this process with the keeper, even one that hangs. Raises LinkClosed if the keeper is gone already.
+
+        The next supd takes everything over as soon as the keeper's lock is free, and must not meet this manager at it.
+        """
+        from supervisor.keeper import syscalls  # ctypes: not before the first spawn
+
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, 9)
+        if os.getppid() != self.table["keeper_pid"]:
+            raise LinkClosed("the keeper is gone")
+
     def close(self) -> None:
         """Close this end and whatever waits; stored descriptors stay the caller's."""
         for _, fds in self._waiting:

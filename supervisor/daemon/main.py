@@ -14,7 +14,7 @@ from supervisor.config import load_units, store
 from supervisor.daemon import options as opts
 from supervisor.daemon import place, recovery
 from supervisor.daemon.announce import Announcer
-from supervisor.daemon.definitions import Definitions, units_of
+from supervisor.daemon.definitions import Definitions, lay_over, units_of
 from supervisor.daemon.link import KeeperLink, LinkClosed
 from supervisor.daemon.shell import Shell, boot_id
 from supervisor.model.errors import SupdError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from supervisor.config.mode import Mode
     from supervisor.config.result import LoadResult
 
+TRIAL_VARIABLE = "SUPD_MANAGER_TRIAL"  # as in keeper.reexec, which a boot does not load
+REDUCED_KEY = "reduced"  # as in reduced: takeovers that failed in a row
 EX_CONFIG = 78  # sysexits.h: the keeper does not start us again
 EX_USAGE = 64  # sysexits.h: nor with these arguments
 USAGE_STATUS = 2  # what a person's shell sees of it
@@ -45,6 +47,10 @@ def main() -> None:
         mode = place.choose(options, os.environ, os.getcwd())
         if options.check:
             sys.exit(_check(mode))
+        if TRIAL_VARIABLE in os.environ:
+            from supervisor.daemon import trial
+
+            sys.exit(trial.run(mode))
         link = KeeperLink.from_environment()
         if link is None:
             _die("the manager is started by the keeper: run `supd`", USAGE_STATUS)
@@ -79,24 +85,13 @@ def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     """Boot or take over, then serve until there is nothing left to manage. Returns the exit status."""
     started_s = time.time()
     announcer = Announcer(options.log_level)
-    is_first = "control" not in link.stored
-    place.prepare(mode)
-    if is_first:
-        _take_place(options, mode, link)
-    found = recovery.read(mode.state_directory, boot_id()) if is_first else None
-    if found is not None:
-        link.table["remembered"] = found["remembered"]
-    definitions = Definitions(_load(mode, is_first), announcer.say, announcer.on_files)
-    shell = _assemble(mode, link, definitions, announcer)
-    _open_own_log(shell, announcer)
-    if is_first:
-        # The records first, then the file: from here on this keeper's death is survived too.
-        link.send({**link.table["remembered"], recovery.BOOT_KEY: boot_id()}, [["journal", recovery.path_of(mode.state_directory)]])
-        definitions.report()
-        _boot(shell, options.target, announcer, mode, found)
-    else:
-        _take_over(shell, announcer)
-    link.send({}, [["ready"]])
+    has_booted = recovery.BOOTED_KEY in link.table["remembered"]  # else a manager before this one died while it booted, or there was none
+    try:
+        shell, definitions = _come_up(options, mode, link, announcer, has_booted=has_booted)
+    except Exception as error:
+        if not has_booted or isinstance(error, LinkClosed):
+            raise
+        return _come_up_reduced(mode, link, announcer, error, started_s)
     from supervisor.daemon import service  # asyncio and all that is not needed before the first spawn
 
     status = service.run(shell, definitions, announcer, options, mode, started_s)
@@ -113,10 +108,47 @@ def _open_own_log(shell: Shell, announcer: Announcer) -> None:
         announcer.say("warning", f"cannot keep a log of supd itself: {error.strerror}; what it says is on its standard error alone")
 
 
-def _load(mode: "Mode", is_first: bool) -> "LoadResult":
-    """At a boot what the files say; after a manager's death what was in force, for a crash must change nothing."""
-    if not is_first and (last_good := store.read_last_good(mode)) is not None:
-        return last_good
+def _come_up(options: opts.Options, mode: "Mode", link: KeeperLink, announcer: Announcer, *, has_booted: bool) -> tuple[Shell, Definitions]:
+    """Everything but the loop, with the first services on their way."""
+    place.prepare(mode)
+    if "control" not in link.stored:
+        _take_place(options, mode, link)
+    found = recovery.found(link.table, mode.state_directory, boot_id())
+    if found is not None:
+        link.table["remembered"] = found["remembered"]
+    in_force = link.table["remembered"] if has_booted or found is not None else None
+    definitions = Definitions(_load(mode, in_force), announcer.say, announcer.on_files)
+    shell = _assemble(mode, link, definitions, announcer)
+    _open_own_log(shell, announcer)
+    if has_booted:
+        _take_over(shell, announcer)
+    else:
+        # The records first, then the file: from here on this keeper's death is survived too.
+        link.send(recovery.to_remember(link.table["remembered"], found, boot_id()), [["journal", recovery.path_of(mode.state_directory)]])
+        definitions.report()
+        _boot(shell, options.target, announcer, mode, found)
+    link.send({REDUCED_KEY: ""}, [["ready"]])
+    return shell, definitions
+
+
+def _come_up_reduced(mode: "Mode", link: KeeperLink, announcer: Announcer, error: Exception, started_s: float) -> int:
+    """The takeover failed, and services run: be there for them as far as that can be."""
+    from supervisor.daemon import reduced
+
+    why = str(error)
+    if not isinstance(error, SupdError):
+        import traceback
+
+        traceback.print_exc()
+        why = f"{type(error).__name__}: {error}"
+    announcer.say("error", f"the manager cannot work: {why}; services run on, and it is tried again")
+    return reduced.run(link, mode.state_directory, why, started_s)
+
+
+def _load(mode: "Mode", in_force: dict[str, str] | None) -> "LoadResult":
+    """At a boot what the files say. Where services may run, what was in force: a crash changes nothing, and what is new goes by a plan."""
+    if in_force is not None and (last_good := store.read_last_good(mode)) is not None:
+        return lay_over(last_good, in_force)
     return load_units(mode)
 
 
@@ -196,10 +228,10 @@ def _instance(mode: "Mode") -> str:
 
 
 def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode", found: "dict[str, Any] | None") -> None:
-    """Start what is enabled: the keeper forks while this process goes on importing."""
+    """Start what is enabled: the keeper forks while this process goes on importing. Done once, though managers may die on the way."""
     from supervisor.model.events import Booted
 
-    core = shell.engine.core
+    core, goes_on = shell.engine.core, False
     if target and core.aliases.get(target, target) not in core.specs:
         raise place.PlaceError(f"cannot start --target {target}: there is no such unit")
     where = ", ".join(mode.unit_directories)
@@ -208,10 +240,19 @@ def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode", found: 
         from supervisor.daemon import takeover
 
         announcer.say("warning", "a supd before this one was killed; what it had started runs on and is taken over")
-        takeover.recover(shell, found)
+        goes_on = takeover.recover(shell, found) and not target
+    elif shell.link.table["starts"] > 1:
+        from supervisor.daemon import takeover
+
+        takeover.take_over(shell)  # of whatever the boot that was cut short had come to
     for intent in shell.intents.events():
         shell.post(intent)
-    shell.take(Booted(target))
+    shell.finish()
+    shell.also_remember(recovery.BOOTED)
+    if goes_on:
+        shell.carry_out([])
+    else:
+        shell.take(Booted(target))
 
 
 def _take_over(shell: Shell, announcer: Announcer) -> None:

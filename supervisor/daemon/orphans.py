@@ -1,8 +1,8 @@
 """Runs that a keeper before this one spawned: alive, and nobody's children (DESIGN, Keeper's death).
 
 Each is watched by pidfd and signalled by pidfd; how it ends only the kernel knows, so its end is "unknown". They are remembered
-with the keeper under `orphan:<run>`, for the next manager and the next keeper alike. Never: a process whose start time is not
-the recorded one.
+with the keeper under `orphan:<run>`, for the next manager and keeper alike, until their end is committed. Never: one whose
+start time is not the recorded one.
 """
 
 import json
@@ -38,7 +38,9 @@ class Orphans:
         return run in self._pidfds
 
     def adopt(self, run: int, entry: Json) -> bool:
-        """Watch a run that lives; False when it does not any more."""
+        """Watch a run that lives; False when it does not any more. To adopt it again changes nothing."""
+        if run in self._pidfds:
+            return True
         pidfd = pidfds.open_process(entry["pid"], entry["start_time_ticks"])
         if pidfd is None:
             return False
@@ -64,5 +66,9 @@ class Orphans:
         self._shell.reactor.remove_reader(pidfd)
         os.close(pidfd)
         self._shell.spawning.on_report(["exited", run, "unknown", 0, {}])
+        self._shell.finish()
+        self.forget(run)
+
+    def forget(self, run: int) -> None:
+        """Its end is known, and what came of it is committed: only now may the keeper forget that there was such a run."""
         self._shell.link.send({f"{ORPHAN_PREFIX}{run}": ""}, [])
-        self._shell.process()

@@ -134,6 +134,10 @@ class Passing:
             self.store.drop_all(unit)
             self._told_full.discard(unit)
 
+    def is_pinned(self, unit: str) -> bool:
+        """Whether the unit keeps descriptors though it is down."""
+        return bool(self.store.count(unit)) and self._preserve(unit) == "yes"
+
     def _preserve(self, unit: str) -> str:
         core = self._shell.engine.core
         spec = core.specs.get(unit)

@@ -80,6 +80,7 @@ def _forwarding(shell: Shell, announcer: Announcer, loop: asyncio.AbstractEventL
 
 
 async def _serve(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
+    shell.link.die_with_keeper()
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 

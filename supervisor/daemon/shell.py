@@ -93,6 +93,7 @@ class Shell:
         self._preparations: dict[int, fx.Prepare] = {}  # by run: asked for and not begun
         self._is_busy = False
         self._is_continuing = False
+        self._also: dict[str, str] = {}  # to be remembered with the next commit
         self._request = 0
         self._echoes = 0
         self._after_echo: dict[int, Callable[[], object]] = {}
@@ -139,6 +140,10 @@ class Shell:
         """Handle everything that is queued."""
         while self._has_work and not self._is_busy:
             self.process()
+
+    def also_remember(self, texts: dict[str, str]) -> None:
+        """In one atom with what the next event changes."""
+        self._also |= texts
 
     def _continue(self) -> None:
         self._is_continuing = False
@@ -221,7 +226,8 @@ class Shell:
 
     def carry_out(self, effects: list[fx.Effect]) -> None:
         """Commit, then act."""
-        remember = self.engine.take_changed()
+        remember = self.engine.take_changed() | self._also
+        self._also = {}
         remember |= self.run_records.take_in(effects, self.spawning.runs)
         ops: list[Any] = []
         descriptors: list[int] = []

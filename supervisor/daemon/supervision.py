@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from supervisor import __version__
+from supervisor.daemon import leaving
 from supervisor.daemon.announce import Announcer
 from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.api.stream import EventRing
@@ -26,8 +27,9 @@ from supervisor.daemon.shell import Shell, now
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
 from supervisor.model.names import OWN
-from supervisor.model.states import JobMode, JobType
+from supervisor.model.states import JobMode, JobType, SubState
 
+DEAD_RESOURCES_PINNED = "dead-resources-pinned"
 JOBS_KEPT = 1024  # finished jobs somebody may still ask about
 _GLOB = frozenset("*?[")
 VERBS = {
@@ -108,7 +110,7 @@ class World:
         return found
 
     def _is_in(self, name: str, states: list[str]) -> bool:
-        brief = self._shell.engine.brief(name)
+        brief = self._with_store(name, self._shell.engine.brief(name))
         return bool({str(brief["active_state"]), str(brief["sub_state"]), str(brief["load_state"])} & set(states))
 
     def _known(self, unit: str) -> str:
@@ -118,7 +120,14 @@ class World:
         raise Refusal("no-such-unit", f"there is no unit {unit}", unit)
 
     def brief(self, unit: str) -> Json:
-        return self._shell.engine.brief(self._known(unit))
+        name = self._known(unit)
+        return self._with_store(name, self._shell.engine.brief(name))
+
+    def _with_store(self, name: str, shown: Json) -> Json:
+        """What is down and keeps descriptors in its store has a state of its own, as in systemd (service_determine_dead_state)."""
+        if shown["sub_state"] == SubState.DEAD and self._shell.spawning.passing.is_pinned(name):
+            shown["sub_state"] = DEAD_RESOURCES_PINNED
+        return shown
 
     def figures(self, unit: str) -> Json:
         name = self._known(unit)
@@ -139,7 +148,7 @@ class World:
     def show(self, unit: str) -> Json:
         name = self._known(unit)
         members = self._shell.processes.members(name, max_age_ms=1000)
-        out = self._shell.engine.show(name)
+        out = self._with_store(name, self._shell.engine.show(name))
         out |= self._usage(members)
         out["pids"] = [p.pid for p in members]
         out["processes"] = [{"pid": p.pid, "comm": p.comm} for p in members]
@@ -189,6 +198,7 @@ class World:
             "units": counts,
             "jobs": len(shell.engine.list_jobs()),
             "notes": self._notes(),
+            "leaving": None if shell.engine.core.leaving is None else leaving.text(shell),
         }
 
     def _notes(self) -> list[str]:

@@ -5,6 +5,7 @@ The engine has been restored from the remembered records already. Every step is 
 
 from typing import Any
 
+from supervisor.daemon import recovery
 from supervisor.daemon.orphans import remembered
 from supervisor.daemon.proberuns import PROBE_PHASE, end_probe
 from supervisor.daemon.shell import Shell
@@ -16,9 +17,9 @@ def take_over(shell: Shell) -> None:
     """Adopt descriptors, runs and cgroups; replay the table; ask again for what was under way."""
     table = shell.link.table
     shell.spawning.adopt(shell.link.stored)
-    for run, entry in remembered(table["remembered"]).items():
-        table["runs"].setdefault(run, entry)
-        _adopt_orphan(shell, run, entry)
+    orphans = remembered(table["remembered"])
+    for run, entry in orphans.items():
+        _adopt_orphan(shell, run, table["runs"].setdefault(run, entry))
     by_unit: dict[str, list[tuple[int, int, int, str]]] = {}
     for run, entry in table["runs"].items():
         if entry["phase"] == PROBE_PHASE:
@@ -41,11 +42,19 @@ def take_over(shell: Shell) -> None:
     for report in table["reaped"]:
         shell.spawning.on_report(report)
     shell.take(DeadlineReached())
+    shell.finish()
+    for run in orphans:
+        if run not in shell.orphans:
+            shell.orphans.forget(run)
 
 
-def recover(shell: Shell, found: dict[str, Any]) -> None:
-    """A keeper before this one died: go on with what its journal says was there (recovery.py). `found` becomes the table."""
-    shell.link.table["runs"] = found["runs"]
+def recover(shell: Shell, found: dict[str, Any]) -> bool:
+    """A keeper before this one died: go on with what its journal says was there (recovery.py). `found` goes into the table.
+
+    Whether supd alone had died, in the midst of its work: some service survives, so what is down is so for a reason and stays down.
+    """
+    was_at_work = found["has_booted"] and shell.engine.core.leaving is None
+    shell.link.table["runs"] = {**found["runs"], **shell.link.table["runs"]}
     shell.engine.core.leaving, shell.engine.core.left = None, False  # a shutdown that was cut short is not gone on with
     for run, entry in found["runs"].items():
         if not entry["reports"]:
@@ -57,10 +66,15 @@ def recover(shell: Shell, found: dict[str, Any]) -> None:
         if is_up and spec.service is not None and spec.service.notify_access != "none" and shell.notify is not None:
             shell.notify.open(name)  # under the name that the service knows
     take_over(shell)
+    return was_at_work and any(run in shell.orphans for run in found["runs"])
 
 
 def _adopt_orphan(shell: Shell, run: int, entry: dict[str, Any]) -> None:
-    if any(report[0] == "exited" for report in entry["reports"]):
+    kinds = {report[0] for report in entry["reports"]}
+    if "exited" in kinds:
         return
+    if "execed" not in kinds and recovery.is_alive(entry):
+        # The dead keeper was to hear of that. One that cannot be executed after all is seen to end.
+        entry["reports"].append(["execed", run])
     if not shell.orphans.adopt(run, entry):
         entry["reports"].append(["exited", run, "unknown", 0, {}])

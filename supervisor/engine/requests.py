@@ -74,6 +74,11 @@ def on_intent_loaded(core: Core, event: IntentLoaded) -> None:
 def on_cancel_requested(core: Core, jobs: Jobs, event: JobCancelRequested) -> None:
     for state in core.states.values():
         if state.job is not None and state.job.id == event.job:
+            if core.leaving is not None and state.job.type == JobType.STOP:
+                # Its unit would stay up, and supd with it for ever.
+                text = f"cannot cancel job {event.job}: supd is shutting down and stops {state.name} for that"
+                core.emit(Answer(event.request, code="shutting-down", text=text))
+                return
             jobs.finish(state, JobResult.CANCELED, f"canceled by {event.by}" if event.by else "canceled", is_recursive=False)
             core.emit(Answer(event.request, event.job))
             return

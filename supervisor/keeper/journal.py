@@ -2,7 +2,7 @@
 
 A file of JSON lines that the keeper only ever appends to; the next supd reads it, the keeper never does. Lines:
 
-    {"table": {"remembered": {...}, "runs": {run: listing}}}    all of it, first in every file
+    {"table": {"remembered": {...}, "runs": {run: listing}}, "version": 1}    all of it, first in every file
     {"remember": {...}, "spawn": [[run, unit, phase], ...], "forget": [run, ...]}    one batch, before its ops are carried out
     {"fact": [...]}                                             one report of a run, before it is reported
 
@@ -17,6 +17,7 @@ from typing import Any
 from supervisor.keeper.messages import encode
 from supervisor.keeper.stderr import say
 
+VERSION = 1
 REWRITE_AT_LEAST_BYTES = 4 * 1024 * 1024
 REWRITE_FACTOR = 4  # times the size of the table
 
@@ -32,7 +33,7 @@ class Journal:
 
     def rewrite(self, table: dict[str, Any]) -> None:
         """Begin a new file with the whole table."""
-        line = _line({"table": table})
+        line = _line({"table": table, "version": VERSION})
         new = f"{self.path}.new"
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND, 0o600)

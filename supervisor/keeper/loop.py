@@ -150,7 +150,8 @@ class Keeper:
     # Deadlines follow from state; usually there are none.
 
     def _wait_s(self) -> float | None:
-        deadlines = [at for at in (self._start_at_s, self._kill_at_s, self._ending_at_s, self._last_resort.at_s) if at is not None]
+        moments = (self._start_at_s, self._kill_at_s, self._ending_at_s, self._last_resort.at_s, self._replacement.trial_ends_at_s)
+        deadlines = [at for at in moments if at is not None]
         if self._leave_status is not None:
             deadlines.append(self._leave_at_s)
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
@@ -161,6 +162,7 @@ class Keeper:
         if self._leave_status is not None and now_s >= self._leave_at_s:
             say(f"the manager did not leave within {LEAVE_LIMIT_S:g} s as it said; it is left behind")
             self._exit_status = self._leave_status
+        self._replacement.end_trial_if_late(now_s)
         if self._kill_at_s is not None and now_s >= self._kill_at_s:
             self._kill_at_s = None
             self._kill_manager()

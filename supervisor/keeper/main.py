@@ -40,8 +40,8 @@ def _go_on(arguments: list[str]) -> int:
     from supervisor.keeper import reexec
     from supervisor.keeper.loop import Keeper
 
-    if arguments == ["--trial"]:
-        return reexec.run_trial()
+    if arguments[:1] == [reexec.TRIAL_ARGUMENT]:
+        reexec.run_trial(arguments[1:])
     content = reexec.decode(reexec.read_table())
     soft, hard = content["nofile"]
     return Keeper(Manager(command(arguments), (soft, hard), content["starts"]), content).run()

@@ -1,6 +1,6 @@
 """The manager's process: started, and started again. It decides how long to wait before, never whether.
 
-Back-off: the first death is answered at once, then 0.1 s doubling to 5 s; ten seconds of life make it forget. This module
+Back-off: the first death is answered at once, then 0.1 s doubling to 5 s; two seconds of life make it forget. This module
 is imported before the first manager exists, so it imports nothing that manager would have to wait for: `_socket` and
 not `socket`, which (with selectors and enum) would delay every boot by milliseconds; the same goes for typing.
 """
@@ -18,7 +18,7 @@ FIRST_TABLE = b'{"remembered":{},"runs":{},"stored":[],"reaped":[],"starts":1,"k
 
 DELAY_FIRST_S = 0.1
 DELAY_MAX_S = 5.0
-GOOD_LIFE_S = 10.0
+GOOD_LIFE_S = 2.0
 
 
 def command(arguments: list[str]) -> list[str]:

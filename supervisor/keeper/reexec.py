@@ -1,9 +1,10 @@
 """Exec in place: the keeper becomes the keeper of the code now on disk, with the same pid, children and descriptors.
 
-Before anything is given up, that code runs as a child, the *trial*: it must read the whole table, write it again to the same
-bytes and leave with 0. A half-finished upgrade fails there, and only there. The manager is then killed (it can die at any
-moment) and the keeper execs itself with every signal blocked; they are let in when the new one's handlers stand, and its first
-look reaps what ended meanwhile.
+Before anything is given up, that code runs as a child, the *trial*: as a keeper it must read the whole table and write it again to the
+same bytes, then as a manager it must load all of its code and make an engine of what is remembered, and leave with 0 in time. A
+half-finished upgrade fails there, and only there; what the trial wrote to its stderr last is told. The manager is then killed (it can
+die at any moment) and the keeper execs itself with every signal blocked; they are let in when the new one's handlers stand, and its
+first look reaps what ended meanwhile.
 
 The table travels as a memfd whose number is in SUPD_KEEPER_TABLE; descriptors keep their numbers.
 """
@@ -12,8 +13,9 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from supervisor.keeper.lastresort import LastResort
 from supervisor.keeper.manager import Manager
@@ -24,6 +26,10 @@ from supervisor.keeper.stderr import say
 from supervisor.keeper.store import Store
 
 TABLE_VARIABLE = "SUPD_KEEPER_TABLE"
+TRIAL_VARIABLE = "SUPD_MANAGER_TRIAL"  # the same for the manager's part of a trial
+TRIAL_ARGUMENT = "--trial"
+TRIAL_LIMIT_S = 10.0
+TRIAL_SAID_MAX_BYTES = 65_536
 PACKAGE = "supervisor.keeper"
 VERSION = 1
 
@@ -99,6 +105,8 @@ class Replacement:
         self._kill_manager = kill_manager
         self._is_due = False
         self.trial_pid = 0
+        self._trial_said_fd = -1
+        self.trial_ends_at_s: float | None = None  # when a trial that has not ended is ended
         self.journal_path = ""
 
     def _content(self) -> Content:
@@ -114,17 +122,31 @@ class Replacement:
     def try_code(self) -> None:
         """Let the code on disk prove itself; what becomes of it is told by `note_trial`."""
         if not self.trial_pid:
-            self.trial_pid = start_trial(encode(self._content()))
+            self._trial_said_fd = os.memfd_create("supd-trial")
+            self.trial_pid = start_trial(encode(self._content()), self._trial_said_fd)
+            self.trial_ends_at_s = time.monotonic() + TRIAL_LIMIT_S
+
+    def end_trial_if_late(self, now_s: float) -> None:
+        """A trial that hangs is a trial that failed."""
+        if self.trial_ends_at_s is not None and now_s >= self.trial_ends_at_s:
+            self.trial_ends_at_s = None
+            os.kill(self.trial_pid, signal.SIGKILL)  # our own unreaped child
 
     def note_trial(self, end: End) -> None:
         """The trial ended: the manager goes first, or is told why not."""
-        self.trial_pid = 0
+        is_late, self.trial_ends_at_s, self.trial_pid = self.trial_ends_at_s is None, None, 0
+        said = os.pread(self._trial_said_fd, TRIAL_SAID_MAX_BYTES, max(0, os.fstat(self._trial_said_fd).st_size - TRIAL_SAID_MAX_BYTES))
+        os.close(self._trial_said_fd)
         if end.code == "exited" and end.status == 0:
             self._is_due = True
             self._kill_manager()
             return
         how = f"left with status {end.status}" if end.code == "exited" else f"was ended by signal {end.status}"
-        self._table.notices.append(["reexec_failed", f"the supd now on disk {how} when it was to carry on with what this one knows"])
+        if is_late:
+            how = f"had not answered after {TRIAL_LIMIT_S:g} s"
+        words = said.decode("utf-8", "replace").strip()
+        why = f": {words.rpartition(chr(10))[2][:500]}" if words else ""
+        self._table.notices.append(["reexec_failed", f"the supd now on disk {how} when it was to carry on with what this one knows{why}"])
 
     def exec_if_due(self) -> None:
         """The manager is gone; if that was for our sake, exec. Returns when it was not, or could not be."""
@@ -147,16 +169,17 @@ def memfd_of(body: bytes) -> int:
     return descriptor
 
 
-def start_trial(body: bytes) -> int:
-    """Start the code on disk as a child that reads this table and proves it; its pid. 0 from it is yes."""
+def start_trial(body: bytes, said_fd: int) -> int:
+    """Start the code on disk as a child that reads this table and proves it; its pid. 0 from it is yes. Its stderr is `said_fd`."""
     table_fd = memfd_of(body)
     try:
-        argv = command("--trial")
+        argv = command(TRIAL_ARGUMENT, *sys.argv[1:])
         pid = os.fork()
         if pid:
             return pid
         try:
             os.set_inheritable(table_fd, True)
+            os.dup2(said_fd, 2)
             signal.set_wakeup_fd(-1)
             os.execve(argv[0], argv, os.environ | {TABLE_VARIABLE: str(table_fd)})
         finally:
@@ -165,9 +188,9 @@ def start_trial(body: bytes) -> int:
         os.close(table_fd)
 
 
-def read_table() -> bytes:
+def read_table(variable: str = TABLE_VARIABLE) -> bytes:
     """The body that an earlier keeper left, taken out of the environment."""
-    descriptor = int(os.environ.pop(TABLE_VARIABLE))
+    descriptor = int(os.environ.pop(variable))
     try:
         size = os.fstat(descriptor).st_size
         return os.pread(descriptor, size, 0)
@@ -175,8 +198,8 @@ def read_table() -> bytes:
         os.close(descriptor)
 
 
-def run_trial() -> int:
-    """What the child does: 0 when this code would carry on with the table without losing a byte of it."""
+def run_trial(arguments: list[str]) -> NoReturn:
+    """What the child does: as a keeper, this code would carry on with the table without losing a byte of it; then the manager's turn."""
     body = read_table()
     content = decode(body)
     table, store = Table(), Store()
@@ -184,7 +207,12 @@ def run_trial() -> int:
     more = {key: content[key] for key in content.keys() - {"version", "remembered", "runs", "strangers", "stored"}}
     from supervisor.keeper.loop import Keeper  # all of the keeper's code must load
 
-    return 0 if encode(content_of(table, store, more)) == body and callable(Keeper) else 1
+    if not callable(Keeper) or encode(content_of(table, store, more)) != body:
+        sys.exit("it would write the table otherwise than it was written")
+    table_fd = memfd_of(body)
+    os.set_inheritable(table_fd, True)
+    argv = manager_command(arguments)
+    os.execve(argv[0], argv, os.environ | {TRIAL_VARIABLE: str(table_fd)})
 
 
 def become(body: bytes, descriptors: list[int]) -> None:

@@ -171,3 +171,16 @@ def test_a_second_shutdown_has_no_more_patience() -> None:
     assert not world.has_left
     world.shutdown()
     assert (world.has_left, world.result("a"), world.processes("a")) == (True, "timeout", [])
+
+
+def test_a_stop_of_a_shutdown_cannot_be_canceled() -> None:
+    world = World(unit("a", timeout_stop_us=5 * SECOND), target("t"))
+    world.behave("a", stubborn())
+    world.start("a")
+    world.start("t")
+    world.shutdown()
+    for job in world.engine.list_jobs():
+        refused = world.cancel(int(job["id"]))
+        assert (refused.code, "supd is shutting down" in refused.text) == ("shutting-down", True)
+    world.advance(6 * SECOND)
+    assert world.has_left

@@ -8,13 +8,14 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from tests.system.descent import Process
 
 _IN_ATTRIB, _IN_MOVED_TO, _IN_CREATE, _IN_DELETE, _IN_CLOSE_WRITE = 0x4, 0x80, 0x100, 0x200, 0x8
+_IN_MODIFY = 0x2
 _IN_NONBLOCK_CLOEXEC = os.O_NONBLOCK | os.O_CLOEXEC
 # Between bind(2), which a watch sees, and listen(2), which nothing announces, a connection is refused: look again after this.
 _LISTEN_RETRY_S = 0.02
@@ -36,19 +37,36 @@ class Deadline:
 
 
 @contextmanager
-def _watch(directory: str) -> Iterator[int]:
-    """An inotify descriptor on one directory."""
+def _watch(directory: str, more: int = 0) -> Iterator[int]:
+    """An inotify descriptor on one directory. `more` are further events to be told of."""
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(_IN_NONBLOCK_CLOEXEC)
     if fd < 0:
         raise OSError(ctypes.get_errno(), "inotify_init1")
     try:
-        mask = _IN_ATTRIB | _IN_MOVED_TO | _IN_CREATE | _IN_DELETE | _IN_CLOSE_WRITE
+        mask = _IN_ATTRIB | _IN_MOVED_TO | _IN_CREATE | _IN_DELETE | _IN_CLOSE_WRITE | more
         if libc.inotify_add_watch(fd, os.fsencode(directory), mask) < 0:
             raise OSError(ctypes.get_errno(), f"inotify_add_watch: {os.strerror(ctypes.get_errno())}", directory)
         yield fd
     finally:
         os.close(fd)
+
+
+@contextmanager
+def changes(directory: str) -> Iterator[Callable[[float], bool]]:
+    """A function that waits, for so many seconds at most, until a file of the directory is written to or an entry comes or goes.
+
+    It says whether that was so. What happened since the last call, or since the beginning, is not missed.
+    """
+    with _watch(directory, _IN_MODIFY) as fd:
+
+        def wait(within_s: float) -> bool:
+            if not within_s or not select.select([fd], [], [], within_s)[0]:
+                return False
+            os.read(fd, 1 << 16)
+            return True
+
+        yield wait
 
 
 def wait_for_socket(path: str, alive: int, within_s: float) -> None:

@@ -32,6 +32,12 @@ def _stat(pid: int) -> tuple[int, int, str, str] | None:
     return int(fields[1]), int(fields[19]), head.partition("(")[2], fields[0]
 
 
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number, and no zombie."""
+    stat = _stat(pid)
+    return stat is not None and stat[3] not in "ZX"
+
+
 def _all() -> dict[int, tuple[int, int, str, str]]:
     found = {}
     for name in os.listdir("/proc"):

@@ -132,6 +132,19 @@ class Supd:
         assert self._process is not None, "supd was not started"
         return self._process.pid
 
+    def manager_pid(self) -> int | None:
+        """The manager as the kernel knows it, whether or not it answers yet; None while there is none."""
+        with open(f"/proc/{self.keeper_pid}/task/{self.keeper_pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        for child in children:
+            try:
+                with open(f"/proc/{child}/cmdline", "rb") as command:
+                    if b"supervisor.daemon" in command.read().split(b"\0"):
+                        return int(child)
+            except OSError:
+                continue  # it has ended
+        return None
+
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 
+import pytest
+
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.conftest import StartSupd
 from tests.system.descent import descendants
@@ -16,6 +18,8 @@ TICKING = """
 exec_start = "sh -c 'trap \\"exit 7\\" USR1; i=0; while :; do i=$((i+1)); echo line $i; sleep 0.05; done'"
 restart = "on-failure"
 """
+AS_PID_1 = ["unshare", "--pid", "--fork", "--mount-proc"]
+PYTHON_IGNORES = "1001000"  # SIGPIPE and SIGXFSZ: the interpreter's own doing, after exec
 UNITS = {
     "ticking": TICKING,
     "leaning": '[unit]\ndepends_on = ["ticking"]\n[service]\nexec_start = "sleep 1000"\n',
@@ -43,8 +47,11 @@ def _kill_manager(supd: Supd) -> None:
 
 
 def _kill_keeper(supd: Supd) -> None:
-    keeper, manager = _managers(supd)
-    os.kill(keeper, signal.SIGKILL)
+    _kill_keeper_of(supd, _managers(supd)[1])
+
+
+def _kill_keeper_of(supd: Supd, manager: int) -> None:
+    os.kill(supd.keeper_pid, signal.SIGKILL)
     supd.wait_for_end(10)
     assert ends_in_time(manager, 10), "the manager leaves at once when the keeper is gone"
 
@@ -90,6 +97,16 @@ def test_a_keeper_that_is_killed_leaves_its_services_to_the_next_supd(start_supd
     supd.start()
     assert _pids(supd) == before
     assert supd.show("ticking")["n_restarts"] == 0
+
+
+def test_a_manager_that_hangs_dies_with_its_keeper_too(start_supd: StartSupd) -> None:
+    supd = start_supd({"leaning": '[service]\nexec_start = "sleep 1000"\n'})
+    pid = supd.wait_until("leaning", "active")["main_pid"]
+    _, manager = _managers(supd)
+    os.kill(manager, signal.SIGSTOP)
+    _kill_keeper_of(supd, manager)
+    supd.start()
+    assert supd.show("leaning")["main_pid"] == pid
 
 
 def test_the_end_of_an_adopted_service_is_unknown_and_counts_as_a_failure(start_supd: StartSupd) -> None:
@@ -219,34 +236,89 @@ def test_whoever_starts_supd_hears_that_it_is_ready_alive_and_stopping(make_supd
     assert supd.wait_for_end() == 0
 
 
-def test_as_pid_1_it_reaps_strangers_and_ends_with_its_units_status(make_supd: StartSupd, as_root: None) -> None:
-    supd = make_supd(
-        {
-            "job": """
-[unit]
-success_action = "exit"
-failure_action = "exit"
-[service]
-exec_start = "sh -c 'for i in $(seq 100); do (setsid sleep 0 &) ; done; sleep 0.3; ps -A -o stat= | grep -c Z; exit 7'"
+ORPHANS = 1_000
+ORPHANING = f"""
+import os, sys, time
+with open("/proc/self/status") as status:
+    print(*(line.split()[1].lstrip("0") or "0" for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt"))), flush=True)
+for number in range({ORPHANS}):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            while os.getppid() != 1:
+                os.sched_yield()
+            os._exit(number % 200)
+        os._exit(0)
+    os.wait()
+
+def zombies():
+    found = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{{pid}}/stat") as stat:
+                found += stat.read().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            pass
+    return found
+
+end = time.monotonic() + 30
+while (left := zombies() + sum(p.isdigit() for p in os.listdir("/proc")) - int(sys.argv[2])) > 0 and time.monotonic() < end:
+    pass
+print(zombies(), flush=True)
+STATUS
 """
-        }
-    )
-    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", os.path.join(PROGRAMS, "supd"), "--units", "units"]
-    done = subprocess.run(unshare, cwd=supd.directory, env=supd.environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 7, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("sys.exit(0)", 0), ("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 255)],
+    ids=["success", "failure", "a signal"],
+)
+def test_as_pid_1_it_reaps_strangers_and_ends_with_its_units_status(make_supd: StartSupd, as_root: None, end: str, status: int) -> None:
+    job = '[unit]\nsuccess_action = "exit"\nfailure_action = "exit"\n[service]\nexec_start = "python3 -I -S job.py 0 3"\n'
+    supd = make_supd({"job": job}, {"job.py": ORPHANING.replace("STATUS", end)})
+    done = subprocess.run(
+        [*AS_PID_1, "--kill-child", os.path.join(PROGRAMS, "supd"), "--units", "units"],
+        cwd=supd.directory, env=supd.environment, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
     with open(supd.path(".supd", "logs", "job", "current"), encoding="utf-8") as log:
-        assert log.read().split() == ["0"], "no orphan is left a zombie"
+        signals, zombies = log.read().splitlines()
+    assert zombies == "0", "no orphan is left a zombie"
+    blocked, ignored, _caught_by_python = signals.split()
+    assert (blocked, ignored) == ("0", PYTHON_IGNORES), "a child begins with an empty mask and default dispositions"
+
+
+def test_as_pid_1_a_second_sigterm_does_not_wait_for_a_time_out(make_supd: StartSupd, as_root: None) -> None:
+    loop = "sh -c 'trap : TERM; while :; do sleep 0.05; done'"
+    supd = make_supd({"stubborn": f'[service]\nexec_start = "{loop}"\ntimeout_stop_sec = 3000\n'})
+    with subprocess.Popen(
+        [*AS_PID_1, os.path.join(PROGRAMS, "supd"), "--log-level", "debug", "--units", "units"],
+        cwd=supd.directory, env=supd.environment, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        _read_until(process, "stubborn: up")
+        (keeper,) = [p.pid for p in descendants(process.pid) if p.command == "supd"][:1]
+        os.kill(keeper, signal.SIGTERM)
+        _read_until(process, "stubborn: running -> stop-sigterm")
+        os.kill(keeper, signal.SIGTERM)
+        assert process.stderr is not None
+        process.stderr.read()
+    assert process.returncode == 0
+
+
+def _read_until(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stderr is not None
+    said = [process.stderr.readline()]
+    while words not in said[-1]:
+        assert said[-1], "".join(said)
+        said.append(process.stderr.readline())
 
 
 def test_as_pid_1_a_sigterm_stops_everything_in_order(make_supd: StartSupd, as_root: None) -> None:
     supd = make_supd({name: UNITS[name] for name in ("ticking", "leaning")})
-    unshare = ["unshare", "--pid", "--fork", "--mount-proc", os.path.join(PROGRAMS, "supd"), "--units", "units"]
+    unshare = [*AS_PID_1, os.path.join(PROGRAMS, "supd"), "--units", "units"]
     with subprocess.Popen(unshare, cwd=supd.directory, env=supd.environment, stderr=subprocess.PIPE, text=True) as process:
+        _read_until(process, "leaning: up")
         assert process.stderr is not None
-        said = [process.stderr.readline()]
-        while "leaning: up" not in said[-1]:
-            assert said[-1], "".join(said)
-            said.append(process.stderr.readline())
         (keeper,) = [p.pid for p in descendants(process.pid) if p.command == "supd"][:1]
         os.kill(keeper, signal.SIGTERM)
         rest = process.stderr.read()

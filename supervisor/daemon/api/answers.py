@@ -132,6 +132,7 @@ STATUS = js.record(
         "units": {"type": "object"},
         "jobs": js.ANY,
         "notes": js.STRINGS,
+        "leaving": js.described(js.nullable(js.STRING), "while supd shuts down: what it waits for"),
         "access": js.described({"type": "string", "enum": list(LEVELS)}, "the caller's own: the highest level on any unit"),
         "rights": js.array_of(js.record({"level": {"type": "string", "enum": list(LEVELS)}, "patterns": js.nullable(js.STRINGS)})),
     },

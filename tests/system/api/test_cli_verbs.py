@@ -58,7 +58,7 @@ STATUSES = [
     ("list-jobs", 0),
     ("cancel 99", 1),
     ("reload-units", 1),
-    ("shutdown", 0),
+    ("shutdown --no-block", 0),
     ("verify --timespan 1min", 0),
     ("verify --timespan nonsense", 1),
     ("verify --calendar daily", 2),

@@ -133,7 +133,10 @@ def test_how_long_the_store_is_preserved(start_told: StartTold, preserve: str, a
     told.tell("web", "store state y")
     told.stored("web", 1)
     told.supd.supctl("stop", "web")
-    assert told.supd.show("web")["n_file_descriptor_store"] == after_stop
+    shown = told.supd.show("web")
+    assert shown["n_file_descriptor_store"] == after_stop
+    assert (shown["active_state"], shown["sub_state"]) == ("inactive", "dead-resources-pinned" if after_stop else "dead")
+    assert [unit["sub_state"] for unit in told.supd.json("list", "web")] == [shown["sub_state"]]
     told.supd.supctl("start", "web")
     assert greetings(told)[-1] == ("given 1 True state=y" if after_stop else "given 0 -")
 
