@@ -114,3 +114,9 @@ BEHAVIOURS = {
     "phases/forking-parent-killed": "The status of the parent that failed is shown, and the restart lists apply to it.",
     "phases/start-missing-forking": "The status of the parent that failed is shown, and the restart lists apply to it.",
 }
+
+# The same for rows of the products there, by a pattern of their names.
+PRODUCT_BEHAVIOURS = {
+    "ends/simple-sigpipe-*": "Every signal has its default disposition: systemd ignores SIGPIPE (IgnoreSIGPIPE=), and the program goes on.",
+    "pairs/upholds-*-stop-b": "What a person stopped stays down.",
+}

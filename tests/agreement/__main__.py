@@ -2,13 +2,15 @@
 
 --record        play them on the reference too, and keep its answers
 --defaults      with supd's own defaults where they are unlike systemd's: which answers change
+--products      the whole products of products.py instead of the written scenarios
 NAME...         only scenarios whose name contains one of these
 """
 
 import argparse
 import sys
 
-from tests.agreement import compare, scenario
+from tests.agreement import compare, products, scenario
+from tests.agreement.scenario import Scenario
 from tests.agreement.steps import play
 from tests.agreement.worlds import Ours, Reference
 
@@ -17,23 +19,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.agreement")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--defaults", action="store_true")
+    parser.add_argument("--products", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    chosen = [each for each in scenario.load() if not options.names or any(name in each.name for name in options.names)]
+    every = products.every_product() if options.products else scenario.load()
+    chosen = [each for each in every if not options.names or any(name in each.name for name in options.names)]
     if options.record:
-        known = [each for each in chosen if each.since <= compare.REFERENCE_VERSION]
-        world = Reference(known)
-        try:
-            answers = play(world, known)
-        finally:
-            world.close()
-        compare.keep(answers, whole=not options.names)
+        _record(chosen, options)
     ours = Ours(chosen, has_own_defaults=options.defaults)
     try:
         given = play(ours, chosen)
     finally:
         ours.close()
-    verdicts = [compare.judge(each, given[each.name]) for each in chosen]
+    if options.products:
+        known = compare.recorded(compare.PRODUCTS)
+        verdicts = [compare.judge_product(each, given[each.name], known) for each in chosen]
+    else:
+        verdicts = [compare.judge(each, given[each.name]) for each in chosen]
     for verdict in verdicts:
         if verdict.differences and (options.defaults or not verdict.reason):
             print(f"{verdict.name}:")
@@ -41,6 +43,20 @@ def main() -> int:
                 print(f"    {line}")
     print(compare.summary(verdicts))
     return any(verdict.is_defect for verdict in verdicts)
+
+
+def _record(chosen: list[Scenario], options: argparse.Namespace) -> None:
+    known = [each for each in chosen if each.since <= compare.REFERENCE_VERSION]
+    world = Reference(known)
+    try:
+        answers = play(world, known)
+    finally:
+        world.close()
+    if options.products:
+        short = {name: compare.in_short(answer) for name, answer in answers.items()}
+        compare.keep(short, whole=not options.names, path=compare.PRODUCTS)
+    else:
+        compare.keep(answers, whole=not options.names)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ the answer that follows from SEMANTICS.md, in `by_source.json`, and is counted a
 import json
 import os
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import Any
 
-from supervisor.config.differences import BEHAVIOURS
+from supervisor.config.differences import BEHAVIOURS, PRODUCT_BEHAVIOURS
 from tests.agreement.scenario import HERE, Json, Scenario
 
 REFERENCE_VERSION = 252
 RECORDED = os.path.join(HERE, "answers.json")
 BY_SOURCE = os.path.join(HERE, "by_source.json")
+PRODUCTS = os.path.join(HERE, "products.json")
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ def recorded(path: str = RECORDED) -> dict[str, Json]:
     return answers
 
 
-def keep(answers: dict[str, Json], whole: bool) -> None:
+def keep(answers: dict[str, Json], whole: bool, path: str = RECORDED) -> None:
     """Write the reference's answers; `whole`: those of scenarios that are gone are dropped."""
-    kept = answers if whole else {**recorded(), **answers}
+    kept = answers if whole else {**recorded(path), **answers}
     lines = [f"{json.dumps(name)}: {json.dumps(kept[name])}" for name in sorted(kept)]
-    with open(RECORDED, "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8") as file:
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
@@ -55,6 +57,25 @@ def judge(scenario: Scenario, given: Json) -> Verdict:
     if name not in expected:
         return Verdict(name, is_by_source, "", ["there is no answer to compare with: record it"])
     return Verdict(name, is_by_source, BEHAVIOURS.get(name, ""), list(_unequal("", expected[name], given)))
+
+
+def in_short(answer: Json) -> Json:
+    """An answer of a product, fit to be kept by the thousand: one line a unit."""
+    units = {
+        name: " ".join(str(each) for each in (*shown.values(), *answer["lines"].get(name, ()))) for name, shown in answer["units"].items()
+    }
+    return {"jobs": " ".join(job.rpartition(" ")[2] for job in answer["jobs"]), **units, **({"late": True} if answer["late"] else {})}
+
+
+def reason_for(name: str) -> str:
+    """Why a row of a product differs, where that is meant."""
+    return next((why for pattern, why in PRODUCT_BEHAVIOURS.items() if fnmatch(name, pattern)), "")
+
+
+def judge_product(scenario: Scenario, given: Json, expected: dict[str, Json]) -> Verdict:
+    """As `judge`, for a row of a product."""
+    differences = list(_unequal("", expected.get(scenario.name), in_short(given)))
+    return Verdict(scenario.name, False, reason_for(scenario.name), differences)
 
 
 def _unequal(where: str, expected: Any, given: Any) -> list[str]:

@@ -145,7 +145,7 @@ class Texts:
         if key in REFERENCES:
             is_target = bool(suffix) and value in self._scenario.units and self._scenario.kind(value) == "target"
             return self._scenario.full(value) + (".target" if is_target else suffix)
-        for program in ("say", "talk"):
+        for program in ("say", "talk", "heard"):
             value = value.replace(f"@{program} ", f"{self._directory}/{program} {self.log_path} {unit} ")
         return value.replace("@dir@", self.own_directory).replace("@prefix@", self._scenario.prefix)
 

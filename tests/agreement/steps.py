@@ -4,6 +4,7 @@ Steps, one line each:
 
     VERB UNIT [MODE] [&]     one of VERBS, as systemctl has them: the job's result is compared; & goes on at once
     wait UNIT STATE          until the active state or the sub state is that
+    rest UNIT                until it is down, has exited, or waits for its automatic restart
     line UNIT TAG [COUNT]    until the unit's processes have written that tag so often
     kill UNIT SIGNAL [WHOM]  main (what is meant if nothing is said), control or all
     reset UNIT               reset-failed
@@ -25,6 +26,7 @@ AT_ONCE = 40
 WITHIN_S = 20.0
 SPEAK_WITHIN_S = 3.0
 SETTLE_S = 1.0  # after the last step of all: whatever was on its way has happened, or is compared as still under way
+AT_REST = frozenset({"inactive", "failed", "exited", "auto-restart"})
 VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart")
 
 
@@ -58,7 +60,7 @@ class Play:
         verb, *words = step.split()
         if verb in VERBS:
             self._request(step, verb, words)
-        elif verb in ("wait", "line"):
+        elif verb in ("wait", "rest", "line"):
             self._wait(step, verb, words)
         elif verb == "kill":
             name = words[1].upper()
@@ -109,6 +111,8 @@ class Play:
         count = int(words[2]) if len(words) > 2 else 1
 
         def holds() -> bool:
+            if verb == "rest":
+                return not AT_REST.isdisjoint(self._world.states(self._scenario, words[0]))
             if verb == "wait":
                 return words[1] in self._world.states(self._scenario, words[0])
             return self._world.lines(self._scenario).count(f"{words[0]} {words[1]}") >= count

@@ -2,7 +2,9 @@
 
 Words, in order: `KEY=VALUE[,KEY=VALUE]` sends one datagram, `child:...` sends it from a child, `parent-pid` sends MAINPID of our parent,
 `forked-main` forks a child that lives on and sends its MAINPID (`forked-main:S`: it leaves with 7 after S seconds), `sleep:S`,
-`exit:N`, `kill:N`, `block`. In a value `@mono` is CLOCK_MONOTONIC in microseconds.
+`gate:FILE` waits until the file is there, `exit:N`, `kill:N`, `block`. `store:NAME` gives a descriptor away and `fds` says which came.
+`answers:SIGNAL` answers a signal from now on with RELOADING=1 and READY=1, `half-answers:SIGNAL` without the time that proves it.
+In a value `@mono` is CLOCK_MONOTONIC in microseconds.
 """
 
 import os
@@ -19,7 +21,7 @@ def say(text: str) -> None:
         file.write(f"{time.monotonic():.2f} {unit} {text}\n")
 
 
-def send(text: str) -> None:
+def send(text: str, *descriptors: int) -> None:
     text = text.replace(",", "\n").replace("@mono", str(time.monotonic_ns() // 1000))
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -27,16 +29,31 @@ def send(text: str) -> None:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.connect("\0" + address[1:] if address.startswith("@") else address)
-        sock.send(text.encode())
+        socket.send_fds(sock, [text.encode()], descriptors)
+
+
+def answer(name: str, stamp: str) -> None:
+    """What a service of type notify-reload does on its signal."""
+
+    def reload(_number: int, _frame: object) -> None:
+        say("reloading")
+        send(f"RELOADING=1{stamp}")
+        send("READY=1")
+
+    signal.signal(signal.Signals[name], reload)
 
 
 def live_on(span_s: str) -> int:
-    """A child that does nothing until it is killed, or until so many seconds are over."""
+    """A child that lives until it is killed, or for so many seconds; it says when its parent is gone."""
+    parent = os.getpid()
     pid = os.fork()
     if not pid:
         if span_s:
             time.sleep(float(span_s))
             os._exit(7)
+        while os.getppid() == parent:
+            time.sleep(0.05)
+        say("gone")
         signal.pause()
         os._exit(0)
     return pid
@@ -46,6 +63,9 @@ def do(word: str) -> None:
     head, _, rest = word.partition(":")
     if head == "sleep":
         time.sleep(float(rest))
+    elif head == "gate":
+        while not os.path.exists(rest):
+            time.sleep(0.05)
     elif head == "exit":
         os._exit(int(rest))
     elif head == "kill":
@@ -54,13 +74,22 @@ def do(word: str) -> None:
         while True:
             signal.pause()
     elif head == "child":
-        if not (pid := os.fork()):
+        told, tell = os.pipe()
+        if not os.fork():
             send(rest)
-            time.sleep(0.3)  # systemd looks the sender up by its pid: it has to be there still
-            os._exit(0)
-        os.waitpid(pid, 0)
+            os.close(tell)
+            signal.pause()  # the sender is looked up by its pid: it has to be there still
+        os.close(tell)
+        os.read(told, 1)
     elif head == "forked-main":
         send(f"MAINPID={live_on(rest)}")
+        say("forked")
+    elif head == "store":
+        send(f"FDSTORE=1,FDNAME={rest}", os.memfd_create(rest))
+    elif head == "fds":
+        say(f"fds {os.environ.get('LISTEN_FDS', '0')} {os.environ.get('LISTEN_FDNAMES', '-')}")
+    elif head in ("answers", "half-answers"):
+        answer(rest, ",MONOTONIC_USEC=@mono" if head == "answers" else "")
     elif head == "parent-pid":
         send(f"MAINPID={os.getppid()}")
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from supervisor.config.differences import BEHAVIOURS
-from tests.agreement import compare, scenario
+from tests.agreement import compare, products, scenario
 from tests.agreement.scenario import Json, Scenario
 from tests.agreement.steps import play
 from tests.agreement.worlds import Ours
@@ -14,13 +14,19 @@ from tests.agreement.worlds import Ours
 SCENARIOS = scenario.load()
 
 
+def _rows(config: pytest.Config) -> list[Scenario]:
+    """The rows of the products that are played: a sample, or all of them with `--full`."""
+    return products.every_product() if config.getoption("--full") is not None else products.sample()
+
+
 @pytest.fixture(scope="module")
-def played() -> Iterator[dict[str, Json]]:
+def played(pytestconfig: pytest.Config) -> Iterator[dict[str, Json]]:
     if os.getuid() != 0:
         pytest.skip("the answers are root's: users, nice levels and directories below /run")
-    world = Ours(SCENARIOS)
+    every = [*SCENARIOS, *_rows(pytestconfig)]
+    world = Ours(every)
     try:
-        yield play(world, SCENARIOS)
+        yield play(world, every)
     finally:
         world.close()
 
@@ -34,11 +40,33 @@ def test_supd_does_what_systemd_does(each: Scenario, played: dict[str, Json]) ->
         assert not verdict.differences, "\n".join(verdict.differences)
 
 
-def test_the_figure_is_printed(played: dict[str, Json], capsys: pytest.CaptureFixture[str]) -> None:
+def test_supd_does_what_systemd_does_in_the_rows_of_the_products(played: dict[str, Json], pytestconfig: pytest.Config) -> None:
+    known = compare.recorded(compare.PRODUCTS)
+    verdicts = [compare.judge_product(row, played[row.name], known) for row in _rows(pytestconfig)]
+    wrong = [f"{verdict.name}: {'; '.join(verdict.differences) or 'it agrees now'}" for verdict in verdicts if verdict.is_defect]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_figure_is_printed(played: dict[str, Json], pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> None:
+    known = compare.recorded(compare.PRODUCTS)
     verdicts = [compare.judge(each, played[each.name]) for each in SCENARIOS]
+    rows = [compare.judge_product(row, played[row.name], known) for row in _rows(pytestconfig)]
     with capsys.disabled():
-        print(f"\n{compare.summary(verdicts)}")
+        print(f"\n{compare.summary([*verdicts, *rows])}")
     assert len(verdicts) >= 150
+    assert sum(verdict.is_by_source for verdict in verdicts) >= 10
+
+
+def test_what_252_does_not_know_has_its_answer_from_the_rules_and_nothing_else_has() -> None:
+    later = {each.name for each in SCENARIOS if each.since > compare.REFERENCE_VERSION}
+    assert set(compare.recorded(compare.BY_SOURCE)) == later
+    assert not later & set(compare.recorded())
+
+
+def test_a_product_meets_each_of_its_factors_in_the_sample() -> None:
+    met = {word for row in products.sample() for word in products.factors(row)}
+    assert met == {word for row in products.every_product() for word in products.factors(row)}
+    assert len(products.sample()) < len(products.every_product()) / 10
 
 
 def test_every_answer_and_every_reason_belongs_to_a_scenario() -> None:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from tests.agreement.scenario import HERE, Json, Scenario, Texts
 from tests.system.arrival import Deadline
 from tests.system.supd import Supd
 
-DIRECTORY = "/tmp/agreement"
+INSIDE = "/tmp/agreement"  # in the reference's own file system
 GLANCE_S = 0.05  # lines in a file have no event of their own: a waiter looks at least this often
 ENDS: dict[int, str | None] = {0: None, 1: "exited", 2: "killed", 3: "dumped"}  # CLD_*, as ExecMainCode has them
 PID_FILE = "/run/systemd-reference/pid"
@@ -44,16 +45,16 @@ class Refused(Exception):
 class World(ABC):
     """`change` is notified whenever a unit may have changed."""
 
-    def __init__(self, scenarios: list[Scenario], outside: str, has_own_defaults: bool = False) -> None:
+    def __init__(self, scenarios: list[Scenario], directory: str, outside: str, has_own_defaults: bool = False) -> None:
         self.change = threading.Condition()
-        self.outside = outside
-        self.texts = {scenario.name: Texts(scenario, DIRECTORY, has_own_defaults) for scenario in scenarios}
+        self.directory, self.outside = directory, outside
+        self.texts = {scenario.name: Texts(scenario, directory, has_own_defaults) for scenario in scenarios}
         shutil.rmtree(outside, ignore_errors=True)
         os.mkdir(outside, 0o755)
-        for program in ("say", "talk.py"):
+        for program in ("say", "heard", "talk.py"):
             shutil.copy(os.path.join(HERE, program), outside)
         with open(os.path.join(outside, "talk"), "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\nexec {sys.executable} -S -E {DIRECTORY}/talk.py "$@"\n')
+            file.write(f'#!/bin/sh\nexec {sys.executable} -S -E {directory}/talk.py "$@"\n')
         os.chmod(os.path.join(outside, "talk"), 0o755)
         for scenario in scenarios:
             self._prepare(scenario)
@@ -69,12 +70,12 @@ class World(ABC):
                 file.write(text)
 
     def seen(self, path: str) -> str:
-        return self.outside + path.removeprefix(DIRECTORY)
+        return self.outside + path.removeprefix(self.directory)
 
     def lines(self, scenario: Scenario) -> list[str]:
         """What the scenario's processes wrote, in order, without the times."""
         with open(self.seen(self.texts[scenario.name].log_path), encoding="utf-8") as file:
-            return [line.rstrip("\n").partition(" ")[2].replace(DIRECTORY, "@") for line in file]
+            return [line.rstrip("\n").partition(" ")[2].replace(self.directory, "@") for line in file]
 
     def wait_for(self, holds: Callable[[], bool], within_s: float) -> bool:
         """Whether it held in time."""
@@ -116,7 +117,7 @@ class Reference(World):
     def __init__(self, scenarios: list[Scenario]) -> None:
         with open(PID_FILE, encoding="utf-8") as file:
             self._inside = f"/proc/{file.read().strip()}/root"
-        super().__init__(scenarios, self._inside + DIRECTORY)
+        super().__init__(scenarios, INSIDE, self._inside + INSIDE)
         self._scenarios = scenarios
         self._jobs: dict[int, str] = {}
         self._known: dict[str, Json] = {}
@@ -242,7 +243,8 @@ class Ours(World):
     """supd, in a project of its own."""
 
     def __init__(self, scenarios: list[Scenario], has_own_defaults: bool = False) -> None:
-        super().__init__(scenarios, DIRECTORY, has_own_defaults)
+        directory = tempfile.mkdtemp(prefix="agreement-")
+        super().__init__(scenarios, directory, directory, has_own_defaults)
         self._scenarios = scenarios
         units = {scenario.full(unit): self.texts[scenario.name].ours(unit) for scenario in scenarios for unit in scenario.units}
         self.supd = Supd(units)
@@ -309,3 +311,4 @@ class Ours(World):
         self.supd.stop(within_s=30.0)
         self._listener.join(5.0)
         self.supd.remove()
+        shutil.rmtree(self.directory)
