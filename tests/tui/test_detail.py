@@ -116,6 +116,19 @@ def test_wrapped_lines_lose_nothing_and_fit(width: int) -> None:
     assert detail.wrapped([()], width) == [detail.BLANK]
 
 
+def test_runs_leave_out_what_does_not_fit_and_keep_how_they_ended() -> None:
+    runs = [run("web", 1, started_time_s=NOW_S - 100, ended_time_s=NOW_S - 96, attempt=3, trigger="restart")]
+    whole = text(detail.run_lines(runs, NOW_S, 80))[0]
+    assert whole.endswith("4.0s  ✗ exit 3/NOTIMPLEMENTED  restart  try 3")
+    assert text(detail.run_lines(runs, NOW_S, len(whole) - 1))[0] == whole.removesuffix("  try 3")
+    assert text(detail.run_lines(runs, NOW_S, 10))[0].endswith("4.0s  ✗ exit 3/NOTIMPLEMENTED")
+
+
+def test_what_may_not_be_true_any_more_has_no_symbol() -> None:
+    assert text([detail.head(unit("a"), NOW_S, is_stale=True)]) == ["? run  for 5m00"]
+    assert text([detail.head(unit("a"), NOW_S, ascii=True)]) == ["* run  for 5m00"]
+
+
 # The pane.
 
 UNITS = [

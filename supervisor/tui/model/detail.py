@@ -24,6 +24,8 @@ Line = Sequence[Cell]
 _LABEL_CELLS = 10
 _AS_WANTED = frozenset({"running", "done", "timer"})
 _RUNS_SHOWN = 3
+_RUN_CELLS_LEAST = 3  # when, how long, how it ended
+_MARGIN_CELLS = 3
 BLANK: Line = (Cell(""),)
 
 
@@ -37,10 +39,11 @@ def is_as_wanted(unit: Unit) -> bool:
     return unit.look.group in ("off", "masked") and (brief.get("enabled") != "enabled" or brief.get("kind") == "task")
 
 
-def head(unit: Unit, now_s: float, ascii: bool = False) -> Line:
+def head(unit: Unit, now_s: float, ascii: bool = False, is_stale: bool = False) -> Line:
     """The state in one line: symbol, word, how it ended, since when, how often it was started again."""
     brief, look = unit.brief, unit.look
-    words = [Cell(f"{look.ascii if ascii else look.symbol} {state_text(look, brief, now_s)}", look.style)]
+    symbol = "?" if is_stale else look.ascii if ascii else look.symbol
+    words = [Cell(f"{symbol} {state_text(look, brief, now_s)}", look.style)]
     if look.group in ("failed", "retry") and (ended := ended_text(brief)):
         words.append(_behind(ended))
     at_s = brief.get("active_enter_time_s") if brief.get("active_state") in ("active", "reloading") else brief.get("state_change_time_s")
@@ -143,15 +146,18 @@ def facts(unit: Unit, full: Json | None, now_s: float) -> list[Line]:
     return lines
 
 
-def run_lines(runs: Sequence[Json], now_s: float, most: int | None = None) -> list[Line]:
-    """Runs, newest first, a line each."""
+def run_lines(runs: Sequence[Json], now_s: float, width: int, most: int | None = None) -> list[Line]:
+    """Runs, newest first, a line each; what does not fit is left out, the last first."""
     lines: list[Line] = []
     for run in list(reversed(runs))[:most]:
         is_over = run.get("ended_time_s") is not None
         ran_s = (run["ended_time_s"] if is_over else now_s) - run["started_time_s"]
         begun = Cell(f"{moment(run['started_time_s'], now_s):<13}")
         tries = _behind(f"try {run['attempt']}" if run["attempt"] > 1 else "", "warning")
-        lines.append((begun, Cell(f"{precise_span(ran_s):>6}  ", "dim"), result_cell(run), _behind(cause(run), "dim"), tries))
+        cells = [begun, Cell(f"{precise_span(ran_s):>6}  ", "dim"), result_cell(run), _behind(cause(run), "dim"), tries]
+        while len(cells) > _RUN_CELLS_LEAST and sum(len(one.text) for one in cells) > width:
+            cells.pop()
+        lines.append(cells)
     return lines
 
 
@@ -200,10 +206,10 @@ def _behind(text: str, style: str = "") -> Cell:
 
 def info_lines(
     unit: Unit, full: Json | None, why: Json | None, usage: Usage | None, runs: Sequence[Json], load_errors: Iterable[Json], now_s: float,
-    width: int, ascii: bool = False,
+    width: int, ascii: bool = False, is_stale: bool = False,
 ) -> list[Line]:  # fmt: skip
     """The first tab, whole. What was not fetched yet is left out."""
-    lines: list[Line] = [head(unit, now_s, ascii), *warnings(unit, load_errors)]
+    lines: list[Line] = [head(unit, now_s, ascii, is_stale), *warnings(unit, load_errors)]
     if not is_as_wanted(unit) and why is not None and (reasons := why_lines(why, now_s)):
         lines += [BLANK, *reasons]
     if costs := cost(usage, full, width, ascii):
@@ -211,7 +217,8 @@ def info_lines(
     lines += [BLANK, *facts(unit, full, now_s)]
     if runs:
         lines += [BLANK]
-        lines += [_labelled("" if at else "runs", *line) for at, line in enumerate(run_lines(runs, now_s, _RUNS_SHOWN))]
+        shown = run_lines(runs, now_s, width - _LABEL_CELLS - _MARGIN_CELLS, _RUNS_SHOWN)
+        lines += [_labelled("" if at else "runs", *line) for at, line in enumerate(shown)]
     return lines
 
 

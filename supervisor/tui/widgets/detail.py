@@ -184,9 +184,11 @@ class DetailPane(Vertical):
         if self.tab == "Info":
             errors = host.session.status.get("load_errors") or ()
             usage = host.figures.get(unit.name)
-            return detail.info_lines(unit, answers.full, answers.why, usage, answers.runs, errors, now_s, self.size.width, host.ascii)
+            return detail.info_lines(
+                unit, answers.full, answers.why, usage, answers.runs, errors, now_s, self.size.width, host.ascii, host.store.is_stale
+            )
         if self.tab == "Runs":
-            return detail.run_lines(answers.runs, now_s) or [(Cell("no run is recorded", "dim"),)]
+            return detail.run_lines(answers.runs, now_s, self.size.width - 3) or [(Cell("no run is recorded", "dim"),)]
         if self.tab == "Deps":
             return self._dep_lines(unit.name, now_s)
         return detail.config_lines(answers.definition) if answers.definition is not None else [(Cell("asking …", "dim"),)]

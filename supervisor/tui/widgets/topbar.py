@@ -115,7 +115,7 @@ def _back(host: Host, link: LinkState) -> list[Piece]:
     what = (
         f"{count(outage.recovered)} events recovered, 0 lost"
         if outage.is_complete
-        else "some events were lost; everything was fetched anew"
+        else "events may have been missed; everything was fetched anew"
     )
     who = "a new manager of supd answers" if outage.is_other_manager else f"{host.label} is back"
     return [Piece(f"● {who} after {outage.seconds:.1f} s", "running"), Piece(what, "" if outage.is_complete else "warning", rank=1)]
