@@ -5,7 +5,7 @@ They hold what no other test sees: that it is aligned, coloured and uncramped. A
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
@@ -15,10 +15,11 @@ from supervisor.tui.link.session import Session
 from supervisor.tui.model.figures import NSEC_PER_SEC
 from supervisor.tui.model.linkstate import LIVE, LOST, STALE, LinkState
 from supervisor.tui.settings import Kept, Settings
+from supervisor.tui.widgets.detail import DetailPane
 from tests.system.api.fake_world import FakeWorld
 from tests.tui.briefs import NOW_S, brief
 from tests.tui.memory import MemoryTransport
-from tests.tui.pilot import press, settled
+from tests.tui.pilot import press, settled, until
 from tests.tui.virtual import VirtualTime
 
 WORLD = [
@@ -145,6 +146,17 @@ def test_picture_without_colour(monkeypatch: pytest.MonkeyPatch, snap_compare: A
     assert snap_compare(still_app(), terminal_size=(80, 24), run_before=before(keys("space")))
 
 
+async def show_details(app: SupdApp, pilot: "Pilot[None]") -> None:
+    """The pane beside the list asks once the cursor rests: let it have rested, and have its answers."""
+    if not app.screen.query("#detail") or not app.screen.query_one(DetailPane).size.width:
+        return
+    pane = app.screen.query_one(DetailPane)
+    cast("VirtualTime", app.clock).advance(0.5)
+    app.flush()
+    if app.link.phase == LIVE and app.store.get(app.selected_unit) is not None:
+        await until(pilot, lambda: pane._answers.why is not None, "the detail pane has its answers")
+
+
 def before(act: Act) -> Callable[["Pilot[None]"], Awaitable[None]]:
     async def run(pilot: "Pilot[None]") -> None:
         app = pilot.app
@@ -154,6 +166,7 @@ def before(act: Act) -> Callable[["Pilot[None]"], Awaitable[None]]:
         app.flush()
         await settled(pilot)
         await act(app, pilot)
+        await show_details(app, pilot)
         app.flush()
         await settled(pilot)
 
