@@ -32,7 +32,8 @@ from supervisor.tui.widgets.logview import LogView
 _SLICE_S = 0.008  # of work between two looks at the keyboard
 _NEAR_LINES = 200  # so near the end of what is in memory, more is fetched
 _RATE_S = 1.0
-_TYPED_S = 0.05
+_TYPED_S = 0.015  # keys of one paste are one change
+_AGAIN_S = 0.05
 _ASKED = {"/": "search", "&": "filter", "\\": "leave out"}
 
 
@@ -93,6 +94,7 @@ class LogPane(Vertical):
     def on_mount(self) -> None:
         self._ends = RunEnds(host_of(self).transport, self._learned)
         self.view.run_text = self._ends.text
+        self.view.on_moved = self._moved
         self.view.show(self.reader, "no unit is chosen")
         self._show_bar()
 
@@ -208,7 +210,6 @@ class LogPane(Vertical):
 
     # More lines than are in memory.
 
-    @on(LogView.Moved)
     def _moved(self) -> None:
         self._show_bar()
         self._fetch_nearby()
@@ -370,7 +371,7 @@ class LogPane(Vertical):
                 break
             start = reader.index.id_at(0) if len(reader.index) else start
             if not await feed.page_back(reader.wanted if reader.hides else Filter()):
-                await asyncio.sleep(_TYPED_S)  # another page is on its way
+                await asyncio.sleep(_AGAIN_S)  # another page is on its way
             while reader.work():
                 await asyncio.sleep(0)
         if is_first and step > 0:

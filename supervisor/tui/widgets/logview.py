@@ -87,9 +87,6 @@ class LogView(Widget, can_focus=True):
     ]
     HELP = "The log. Moving up pauses it; **f** or **End** follows again. **/** searches, **&** filters, **\\\\** leaves lines out."
 
-    class Moved(Message):
-        """Another part of the log is shown, or the cursor stands on another line."""
-
     class Opened(Message):
         """A line was double-clicked."""
 
@@ -97,6 +94,8 @@ class LogView(Widget, can_focus=True):
         super().__init__(id=id)
         self.reader = LogReader(LogStore())
         self.empty = self._said = ""  # what is said while there is no line, and what stands there
+        # Called when another part of the log is shown; no message, which would come a frame later than the lines.
+        self.on_moved: Callable[[], None] = lambda: None
         self.run_text: RunText = lambda unit, run: ""
         self.side = 0  # how many cells of the text are left of the screen
         self._rows: list[Row] = []
@@ -201,7 +200,7 @@ class LogView(Widget, can_focus=True):
 
     def _moved(self) -> None:
         self.look_again()
-        self.post_message(self.Moved())
+        self.on_moved()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -238,7 +237,7 @@ class LogView(Widget, can_focus=True):
         self._width, self._height = event.size
         self.reader.view.rows = max(1, self._height)
         self.forget()
-        self.post_message(self.Moved())
+        self.on_moved()
 
     def on_focus(self) -> None:
         self.look_again()
@@ -265,13 +264,26 @@ class LogView(Widget, can_focus=True):
         if strip is None:
             base, spans = self._spans(y)
             spans, used = paint.cropped(spans, 0, self._width - 1)
-            segments = [Segment(text, self._style(base, look)) for text, look in spans]
-            if used < self._width - 1:
-                segments.append(Segment(" " * (self._width - 1 - used), self._style(base, "")))
+            segments = self._joined([*spans, (" " * (self._width - 1 - used), "")], base)
             symbol = host_of(self).drawn("█" if is_thumb else "│")
             segments.append(Segment(symbol, self._style(_PLAIN, "thumb" if is_thumb else "bar")))
             strip = self._strips[key] = Strip(segments, self._width)
         return strip
+
+    def _joined(self, spans: list[Span], ground: int) -> list[Segment]:
+        """The spans with their styles, neighbours of one style as one: each change of style is forty bytes to the terminal."""
+        segments: list[Segment] = []
+        texts: list[str] = []
+        style = None
+        for text, look in spans:
+            following = self._style(ground, look)
+            if style is not None and following != style:
+                segments.append(Segment("".join(texts), style))
+                texts = []
+            style = following
+            texts.append(text)
+        segments.append(Segment("".join(texts), style))
+        return segments
 
     def _row_keys(self) -> list[_RowKey]:
         reader, host = self.reader, host_of(self)

@@ -36,6 +36,7 @@ class World:
 
     def __init__(self, directory: str, talkers: Mapping[str, tuple[int, int]], quiet: int = 0) -> None:
         self.directory = directory
+        self.environ = {"XDG_STATE_HOME": directory, "XDG_CONFIG_HOME": directory}  # the screen begins as it does for the first time
         self.socket = os.path.join(directory, ".supd", "supd.sock")
         units = os.path.join(directory, "units")
         os.makedirs(units)
@@ -63,7 +64,10 @@ class World:
 
     def log_bytes(self, unit: str) -> int:
         directory = os.path.join(self.directory, ".supd", "logs", unit)
-        return sum(entry.stat().st_size for entry in os.scandir(directory) if entry.name.endswith(".log"))
+        try:
+            return sum(entry.stat().st_size for entry in os.scandir(directory) if entry.name.endswith(".log"))
+        except FileNotFoundError:
+            return 0  # it has not said a word yet
 
     def __enter__(self) -> "World":
         return self
