@@ -13,6 +13,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.cache import LRUCache
+from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -83,6 +84,7 @@ class LineList(Widget, can_focus=True):
         self._painted: dict[int, object] = {}  # what stands on each row of the screen, so that only what differs is refreshed
         self._current: str | None = None
         self._part_styles: dict[str, Style] | None = None
+        self._ground, self._behind = Style(), Color(0, 0, 0)
 
     # What a row is.
 
@@ -246,7 +248,9 @@ class LineList(Widget, can_focus=True):
             self.refresh(Region(0, row - self.view.top + _HEAD_LINES, self.size.width, 1))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        return [self._line(y).crop_extend(crop.x, crop.right, self.rich_style) for y in range(crop.y, crop.bottom)]
+        # Asked for once a painting: each of the two is a walk up to the screen, and cost more than everything else here.
+        self._ground, self._behind = self.rich_style, self.background_colors[1]
+        return [self._line(y).crop_extend(crop.x, crop.right, self._ground) for y in range(crop.y, crop.bottom)]
 
     def _line(self, y: int) -> Strip:
         if y < _HEAD_LINES:
@@ -273,7 +277,7 @@ class LineList(Widget, can_focus=True):
         host = host_of(self)
         looks: Mapping[str, Style] = host.look_styles
         is_cursor = row == self.view.cursor
-        base = self._style("list--cursor" if self.has_focus else "list--cursor-blurred") if is_cursor else self.rich_style
+        base = self._style("list--cursor" if self.has_focus else "list--cursor-blurred") if is_cursor else self._ground
         if is_cursor and self.app.no_color:
             base += Style(reverse=True)
         if host.store.is_stale:
@@ -295,23 +299,27 @@ class LineList(Widget, can_focus=True):
     def _blank(self, y: int) -> Strip:
         """A line without a row; the second one says why there is none."""
         if self._keys or y != _HEAD_LINES + 1:
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self._ground)
         host = host_of(self)
-        segment = Segment(" " * self.head_cells()[0] + host.drawn(self._empty), self.rich_style + host.look_styles["dim"])
-        return self._filtered(Strip([segment]).adjust_cell_length(self.size.width, self.rich_style))
+        segment = Segment(" " * self.head_cells()[0] + host.drawn(self._empty), self._ground + host.look_styles["dim"])
+        return self._filtered(Strip([segment]).adjust_cell_length(self.size.width, self._ground))
 
     def _with_bar(self, strip: Strip, line: int) -> Strip:
         thumb = self.view.thumb
         if thumb is None:
-            return strip.adjust_cell_length(self.size.width, self.rich_style)
-        is_thumb = thumb[0] <= line < thumb[0] + thumb[1]
-        symbol = host_of(self).drawn("█" if is_thumb else "│")
-        bar = Strip([Segment(symbol, self._style("list--thumb" if is_thumb else "list--bar"))])
-        return Strip.join([strip, self._filtered(bar)])
+            return strip.adjust_cell_length(self.size.width, self._ground)
+        host, is_thumb = host_of(self), thumb[0] <= line < thumb[0] + thumb[1]
+        key = ("bar", is_thumb, host.ascii, host.theme_key)
+        bar = self._strips.get(key)
+        if bar is None:
+            symbol = host.drawn("█" if is_thumb else "│")
+            bar = Strip([Segment(symbol, self._style("list--thumb" if is_thumb else "list--bar"))])
+            bar = self._strips[key] = self._filtered(bar)
+        return Strip.join([strip, bar])
 
     def _filtered(self, strip: Strip) -> Strip:
         for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
+            strip = strip.apply_filter(line_filter, self._behind)
         return strip
 
     def _style(self, name: str) -> Style:

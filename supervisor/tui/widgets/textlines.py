@@ -7,6 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding
+from textual.color import Color
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -88,10 +89,11 @@ class TextLines(Widget, can_focus=True):
         self.action_scroll(-_WHEEL_LINES)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        return [self._strip(y).crop_extend(crop.x, crop.right, self.rich_style) for y in range(crop.y, crop.bottom)]
+        base, behind = self.rich_style, self.background_colors[1]  # once a painting: each is a walk up to the screen
+        return [self._strip(y, base, behind).crop_extend(crop.x, crop.right, base) for y in range(crop.y, crop.bottom)]
 
-    def _strip(self, y: int) -> Strip:
-        host, base, at = host_of(self), self.rich_style, self._top + y
+    def _strip(self, y: int, base: Style, behind: Color) -> Strip:
+        host, at = host_of(self), self._top + y
         looks = dict.fromkeys(host.look_styles, host.look_styles["dim"]) if self._is_stale else host.look_styles
         segments = [Segment(" " * _MARGIN_CELLS, base)]
         if at < len(self._lines):
@@ -101,7 +103,7 @@ class TextLines(Widget, can_focus=True):
         sign = self._sign(y)
         strip = Strip.join([strip, Strip([Segment(host.drawn(sign), base + looks["dim"])])]) if cell_len(sign) == 1 else strip
         for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
+            strip = strip.apply_filter(line_filter, behind)
         return strip
 
     def _sign(self, y: int) -> str:
