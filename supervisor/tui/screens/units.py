@@ -16,6 +16,7 @@ from supervisor.tui.modals.menu import Choice as MenuChoice
 from supervisor.tui.modals.menu import Menu
 from supervisor.tui.model.choose import SORT_KEYS, BadFilter, Choice, Filter, Terms
 from supervisor.tui.model.format import count
+from supervisor.tui.model.groups import is_head, tree
 from supervisor.tui.model.states import GROUPS
 from supervisor.tui.model.units import Changes
 from supervisor.tui.screens.unitdetail import UnitDetailScreen
@@ -49,6 +50,7 @@ class UnitsScreen(UnitKeys):
         Binding("o", "sort", "sort", show=False, id="list.sort"),
         Binding("<", "sort_by(-1)", "sort by the column before", show=False, id="list.sort-before"),
         Binding(">", "sort_by(1)", "sort by the column behind", show=False, id="list.sort-behind"),
+        Binding("T", "tree", "by group", show=False, id="list.tree"),
         Binding("enter", "open", "open", show=False, id="list.open"),
         Binding("i", "detail", "info", id="list.detail"),
         Binding("_", "log_strip", "log below on or off", show=False, id="list.log"),
@@ -76,7 +78,7 @@ class UnitsScreen(UnitKeys):
 
     def title_unit(self) -> str | None:
         """The unit under the cursor, whatever another view has chosen: keys act on what is seen."""
-        return self.query_one(UnitTable).current if self.is_mounted else None
+        return self.query_one(UnitTable).current_unit if self.is_mounted else None
 
     def on_screen_resume(self) -> None:
         self._wanted = host_of(self).selected_unit  # another view may have chosen one
@@ -92,15 +94,17 @@ class UnitsScreen(UnitKeys):
             self._show()
         else:
             table.flush(changes)
-        host.session.watch({*host.marked, *table.in_sight})
+        host.session.watch({*host.marked, *(key for key in table.in_sight if not is_head(key))})
         self.query_one(DetailPane).flush()
         if self._has_strip:
             self.query_one("#strip LogPane", LogPane).flush()
 
     def _show(self) -> None:
         table = self.query_one(UnitTable)
-        table.show(self._choice.names, self._empty(), (self._choice.terms.sort, self._choice.terms.descending))
-        if self._wanted is not None and (table.select(self._wanted) or self._wanted in host_of(self).store):
+        host = host_of(self)
+        keys = tree(self._choice.names, host.store.get) if host.settings.kept.is_tree else self._choice.names
+        table.show(keys, self._empty(), (self._choice.terms.sort, self._choice.terms.descending))
+        if self._wanted is not None and (table.select(self._wanted) or self._wanted in host.store):
             self._wanted = None  # what a filter hides is not waited for
 
     def status(self) -> Sequence[Piece]:
@@ -130,12 +134,12 @@ class UnitsScreen(UnitKeys):
     # The cursor.
 
     def on_line_list_moved(self, event: LineList.Moved) -> None:
-        host = host_of(self)
-        host.selected_unit = event.key
+        host, table = host_of(self), self.query_one(UnitTable)
+        host.selected_unit = table.current_unit
         if self._range_from is not None and event.key is not None:
-            host.marked.update(self.query_one(UnitTable).keys_between(self._range_from, event.key))
-            self.query_one(UnitTable).flush(Changes())
-        self.query_one(DetailPane).show_unit(event.key)
+            host.marked.update(key for key in table.keys_between(self._range_from, event.key) if not is_head(key))
+            table.flush(Changes())
+        self.query_one(DetailPane).show_unit(table.current_unit)
         self._follow_soon()
         host.request_flush()
 
@@ -204,7 +208,11 @@ class UnitsScreen(UnitKeys):
     def action_mark(self) -> None:
         host, table = host_of(self), self.query_one(UnitTable)
         if table.current is not None:
-            host.marked ^= {table.current}
+            below = set(table.below(table.current)) if is_head(table.current) else {table.current}
+            if below <= host.marked:
+                host.marked -= below
+            else:
+                host.marked |= below
             table.action_move(1)
             self._marked()
 
@@ -212,7 +220,7 @@ class UnitsScreen(UnitKeys):
         """Begin a range at the cursor, or end the one that is under way."""
         host, table = host_of(self), self.query_one(UnitTable)
         self._range_from = table.current if self._range_from is None else None
-        if self._range_from is not None:
+        if self._range_from is not None and not is_head(self._range_from):
             host.marked.add(self._range_from)
         self.flush(Changes())
 
@@ -228,6 +236,13 @@ class UnitsScreen(UnitKeys):
     def _marked(self) -> None:
         self.flush(Changes())
         self._follow_soon()
+
+    def action_tree(self) -> None:
+        """The list by groups, or flat again."""
+        host = host_of(self)
+        host.settings.change(is_tree=not host.settings.kept.is_tree)
+        self._show()
+        self.flush(Changes())
 
     # Narrowing.
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from rich.segment import Segment
 from rich.style import Style
 
-from supervisor.tui.model.format import fit, one_line
+from supervisor.tui.model.format import count, fit, one_line
+from supervisor.tui.model.groups import HEAD, is_head, members
 from supervisor.tui.model.states import is_warning, note_of
 from supervisor.tui.model.units import Unit
 from supervisor.tui.widgets.columns import GUTTER_CELLS, NAME, NOTE, STATE, Layout, cells_of, layout_for
@@ -30,6 +31,15 @@ class UnitTable(LineList):
         self.put(names, empty, sort)
 
     @property
+    def current_unit(self) -> str | None:
+        """The unit under the cursor; None on the head of a group, too."""
+        return None if is_head(self.current) else self.current
+
+    def below(self, head: str) -> list[str]:
+        """The units of a group."""
+        return members(self._keys, head)
+
+    @property
     def _columns(self) -> Layout:
         if self._columns_now is None or self._columns_key != (self.size.width, self._longest):
             self._columns_key = (self.size.width, self._longest)
@@ -41,6 +51,8 @@ class UnitTable(LineList):
 
     def row_look(self, key: str) -> object:
         host = host_of(self)
+        if is_head(key):
+            return (key, self._group_text(key))
         unit = host.store.get(key)
         if unit is None:
             return (key,)
@@ -51,6 +63,9 @@ class UnitTable(LineList):
 
     def paint_row(self, key: str, base: Style, looks: Mapping[str, Style]) -> list[Segment]:
         host = host_of(self)
+        if is_head(key):
+            title = host.drawn(f"  ▾ {key[len(HEAD) :]}")
+            return [Segment(title, base + looks["title"]), Segment(f"  {self._group_text(key)}", base + looks["dim"])]
         unit = host.store.get(key)
         if unit is None:
             return [Segment(" ", base)]
@@ -68,6 +83,14 @@ class UnitTable(LineList):
                 segments.append(Segment(host.drawn(text.rjust(width) if column.is_right else text.ljust(width)), style))
             segments.append(Segment(" ", base))
         return segments
+
+    def _group_text(self, head: str) -> str:
+        """How many, and how many of them are at fault or marked."""
+        host, names = host_of(self), self.below(head)
+        faults = sum(unit.is_fault for unit in map(host.store.get, names) if unit is not None)
+        marked = len(host.marked.intersection(names))
+        parts = [count(len(names)), f"{faults} at fault" if faults else "", f"{marked} marked" if marked else ""]
+        return ", ".join(part for part in parts if part)
 
     def _named(self, unit: Unit, text: str, width: int, has_notes: bool, base: Style) -> list[Segment]:
         """The name, and behind it what is wrong with its definition where no column tells it."""
