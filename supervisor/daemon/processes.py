@@ -98,6 +98,8 @@ class Processes:
     def note_started(self, unit: str, run: int, pid: int, start_time_ticks: int, invocation_id: str) -> None:
         """The keeper forked `pid` for this run. Harmless when repeated."""
         self._runs.start(unit, run, (pid, start_time_ticks), invocation_id)
+        if self._scanner is not None:
+            self._scanner.note_started()
 
     def note_exited(self, unit: str, run: int) -> None:
         """The keeper reaped the run's process. Harmless for a run that is not known."""

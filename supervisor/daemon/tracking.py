@@ -12,6 +12,8 @@ from supervisor.daemon.cgroups import Cgroups
 from supervisor.daemon.proctable import Process, read_process
 from supervisor.daemon.runs import Runs
 
+_NEVER_NS = 1 << 62  # so long ago was a look that was never taken
+
 
 class Tracker(Protocol):
     def refresh(self, max_age_ms: int = 0) -> None:
@@ -71,9 +73,13 @@ class ScanTracker:
         self._keeper = keeper
         self._protected = protected
         self._members: dict[str, list[Process]] = {}
-        self._seen_ns = 0
+        self._seen_ns = -_NEVER_NS
         self.is_torn = False  # the last snapshot may lack processes: nothing may be called empty by it
         self.unattributed: list[Process] = []
+
+    def note_started(self) -> None:
+        """A run began: what was seen before that serves nobody, however young it is."""
+        self._seen_ns = -_NEVER_NS
 
     def refresh(self, max_age_ms: int = 0) -> None:
         now_ns = time.monotonic_ns()

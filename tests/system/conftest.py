@@ -12,10 +12,15 @@ _running = pytest.StashKey[list[Supd]]()
 StartSupd = Callable[..., Supd]
 
 
+def running(item: pytest.Item) -> list[Supd]:
+    """The supds of a test, which are asked when it fails."""
+    return item.stash.setdefault(_running, [])
+
+
 @pytest.fixture
 def make_supd(request: pytest.FixtureRequest) -> Iterator[StartSupd]:
     """`make_supd(units, files, ...)`: a project that is not started yet. At the end it is stopped, and nothing may be left of it."""
-    made: list[Supd] = request.node.stash.setdefault(_running, [])
+    made = running(request.node)
 
     def make(*arguments: object, **options: object) -> Supd:
         made.append(Supd(*arguments, **options))  # type: ignore[arg-type]  # passed through to the one constructor

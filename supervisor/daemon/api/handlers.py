@@ -11,7 +11,7 @@ from supervisor.client import logpages
 from supervisor.client.loglines import END, ERR, OUT, Filter, LocalStream
 from supervisor.daemon.api import answers, logbytes, metrics, openapi
 from supervisor.daemon.api import schema as js
-from supervisor.daemon.api.routes import Answer, Call, Handler, Route, Stream, Table, Text
+from supervisor.daemon.api.routes import BYTES, Answer, Call, Handler, Route, Stream, Table, Text
 from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.api.stream import HEARTBEAT_S
 
@@ -76,7 +76,7 @@ async def log(call: Call) -> Answer:
         content, cursor = await asyncio.to_thread(logbytes.after, directory, call.query["after"])
     else:
         content, cursor = await asyncio.to_thread(logbytes.last, directory, lines)
-    return Text(content, "application/octet-stream", (("Supd-Log-Cursor", cursor),))
+    return Text(content, BYTES, (("Supd-Log-Cursor", cursor),))
 
 
 async def log_lines(call: Call) -> Answer:
@@ -269,7 +269,7 @@ ROUTES = [
     Route("GET", "/v1/units/{name}/why", "view", why, "Why it is in its state, and what comes next.", answers.WHY),
     Route("GET", "/v1/units/{name}/definition", "view", definition, "Its files, and where each value came from.", answers.DEFINITION),
     Route("GET", "/v1/units/{name}/log", "view", log, "The last lines it wrote; raw=true: the bytes, with a cursor to go on from.",
-          answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}, reach="log"),
+          answers.LOG, query={"lines": _LINES, "raw": js.BOOLEAN, "after": {"type": "string", "maxLength": 64}}, reach="log", or_bytes=True),
     Route("GET", "/v1/units/{name}/log/lines", "view", log_lines,
           "A page of its lines with time and run: after a place oldest first, before one (or the end) newest first.",
           answers.LOG_LINES, query=_LOG_QUERY, reach="log"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from supervisor.daemon.api import answers
 from supervisor.daemon.api import schema as js
-from supervisor.daemon.api.routes import Route, Table
+from supervisor.daemon.api.routes import BYTES, Route, Table
 
 
 def document(table: Table, version: str) -> dict[str, Any]:
@@ -23,12 +23,13 @@ def document(table: Table, version: str) -> dict[str, Any]:
 
 def _operation(route: Route) -> dict[str, Any]:
     content_type, schema = ("application/json", route.answer) if isinstance(route.answer, dict) else (route.answer, js.STRING)
+    contents = {content_type: {"schema": schema}, **({BYTES: {}} if route.or_bytes else {})}
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": _operation_id(route),
         "x-access": route.access,
         "responses": {
-            "200": {"description": "done", "content": {content_type: {"schema": schema}}},
+            "200": {"description": "done", "content": contents},
             "default": {
                 "description": "not done, and why",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},

@@ -16,6 +16,7 @@ from supervisor.model.names import OWN
 
 PATH_LIMIT_CHARS = 4096
 QUERY_FIELDS_MAX = 256
+BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Route:
     changes: bool = False  # a changing request is written to the log with the peer
     waits: bool = False  # may take as long as it likes: the server watches for the client's leaving meanwhile
     reach: str = ""  # see `reaches`; "" is what the path and `changes` suggest
+    or_bytes: bool = False  # may answer with plain bytes instead, where the query asks for them
 
     @property
     def reaches(self) -> str:

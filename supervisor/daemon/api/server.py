@@ -5,7 +5,8 @@ Laws:
 - What a peer may do is asked anew for each request; when roles change, the streams of those whom it concerns end.
 - Every changing request and every refusal reaches the audit trail, before the answer leaves.
 - A part of the connections is kept for the owner and root, so that nobody else can lock them out.
-- Every limit has its answer: header 431, body 413, too many connections 503 at once, silence the end of the connection.
+- Every limit has its answer: header 431, body 413, silence the end of the connection. Where all connections are taken, the one that
+  has been waited for longest gives way to who comes; where none is waited for, the answer is 503 at once.
 - Whatever bytes arrive, the answer is a 4xx with a sentence. A 500 is a fault of ours; it names no internals, the log does.
 - A client that leaves while it waits (a long poll, the event stream) frees what it held at once; one that does not read is cut off.
 - Closing the server never removes the socket's file: the keeper owns it, and connections wait there for the next manager.
@@ -92,6 +93,7 @@ class ApiServer:
         self._audit = audit
         self._refusals = Refusals()
         self._connections: set[asyncio.Task[None]] = set()
+        self._awaited: dict[asyncio.Task[None], bool] = {}  # they owe us a request, the longest first; whether it is the owner or root
         self._streams: dict[asyncio.Task[None], tuple[Client, acl.Grant]] = {}
         self._server: asyncio.Server | None = None
 
@@ -127,7 +129,7 @@ class ApiServer:
         except (ClientLeft, ConnectionError, TimeoutError):
             pass  # the client's own doing, and it is not there any more to be told
         except asyncio.CancelledError:
-            pass  # `close`: the task ends here, and asyncio's stream callback must not see it as a failure
+            pass  # `close`, or it made room for another: the task ends here, and asyncio's stream callback must not see it as a failure
         except Exception as error:  # a fault of ours must not end the server, nor go unseen
             self._log(f"api: a connection ended by an internal error: {error!r}")
         finally:
@@ -137,8 +139,9 @@ class ApiServer:
     async def _serve(self, connection: Connection, end: Any) -> None:
         peer = acl.peer_of(end)
         # Everybody may connect where there are roles, so the last quarter is not for everybody.
-        room = self._limits.connections if self._access.is_master(peer) else self._limits.connections * 3 // 4
-        if len(self._connections) > room:
+        is_master = self._access.is_master(peer)
+        room = self._limits.connections if is_master else self._limits.connections * 3 // 4
+        if len(self._connections) > room and not self._make_room(is_master):
             text = f"supd already serves {len(self._connections) - 1} connections; try again in a moment"
             await connection.refuse(503, answers.error("too-busy", text))
             return
@@ -146,7 +149,7 @@ class ApiServer:
         if self._access.grant_of(peer, client.groups) is None:
             await self._turn_away(connection, client)
             return
-        while (request := await self._next_request(connection)) is not None:
+        while (request := await self._awaited_request(connection, is_master)) is not None:
             grant = self._access.grant_of(peer, client.groups)
             if grant is None:
                 await self._turn_away(connection, client)
@@ -178,6 +181,24 @@ class ApiServer:
         if act.body and len(json.dumps(act.body)) <= BODY_AUDITED_CHARS:
             entry["body"] = act.body
         self._audit({**entry, **more})
+
+    def _make_room(self, is_master: bool) -> bool:
+        """End the connection that has owed us a request for longest; only the owner and root may take one of the owner's or root's."""
+        for task, is_masters in self._awaited.items():
+            if is_master or not is_masters:
+                del self._awaited[task]
+                task.cancel()
+                return True
+        return False
+
+    async def _awaited_request(self, connection: Connection, is_master: bool) -> Request | None:
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        assert task is not None
+        self._awaited[task] = is_master
+        try:
+            return await self._next_request(connection)
+        finally:
+            self._awaited.pop(task, None)
 
     async def _next_request(self, connection: Connection) -> Request | None:
         try:

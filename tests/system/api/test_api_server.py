@@ -89,11 +89,23 @@ def limited(directory: str, limits: Limits) -> Iterator[RunningServer]:
 def test_beyond_the_limit_of_connections_the_answer_is_503_at_once(short_directory: str) -> None:
     with limited(short_directory, Limits(connections=2)) as server, raw.connect(server.path) as one, raw.connect(server.path) as two:
         for end in (one, two):
-            end.sendall(b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert raw.receive_answer(end)[0] == 200
+            end.sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert end.recv(65536).startswith(b"HTTP/1.1 200 ")
         with raw.connect(server.path) as third:
             status, _, body = raw.parse(raw.receive_all(third))
         assert (status, json.loads(body)["error"]["code"]) == (503, "too-busy")
+
+
+def test_who_owes_a_request_for_longest_gives_way_to_who_comes(short_directory: str) -> None:
+    with limited(short_directory, Limits(connections=2)) as server, raw.connect(server.path) as one, raw.connect(server.path) as two:
+        for end in (one, two, one):
+            end.sendall(b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert raw.receive_answer(end)[0] == 200
+        one.sendall(b"GET /v1/ver")  # half a request is none
+        assert raw.ask(server.path, "GET", "/v1/version")[0] == 200
+        assert raw.receive_all(two) == b""
+        one.sendall(b"sion HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert raw.receive_answer(one)[0] == 200
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /v1/version HTTP/1.1\r\nHo", b"POST /v1/shutdown HTTP/1.0\r\nContent-Length: 5\r\n\r\n{"])

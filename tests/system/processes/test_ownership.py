@@ -44,6 +44,13 @@ def test_only_the_keepers_own_children_will_be_reaped_by_it(world: World) -> Non
     assert not world.processes.is_child_of_keeper(os.getpid())
 
 
+def test_a_run_that_began_since_the_last_look_is_a_member_whatever_age_of_a_look_will_do(world: World) -> None:
+    for unit in ("web", "db"):
+        pid = world.spawn(unit, "say('up'); stay()")
+        world.hear("up")
+        assert [process.pid for process in world.processes.members(unit, max_age_ms=60_000)] == [pid]
+
+
 LOSES_EVERYTHING = """
 if os.fork() == 0:
     os.setsid()
