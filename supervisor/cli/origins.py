@@ -69,9 +69,14 @@ _MISSING = _Missing()
 
 def _parsed(text: str) -> "Json":
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=_number)
     except tomllib.TOMLDecodeError:
         return {}  # it was changed since it was loaded; what is in force is known all the same
+
+
+def _number(text: str) -> float | str:
+    """TOML's inf is systemd's infinity, and JSON has no number for either."""
+    return "infinity" if text.endswith("inf") else float(text)
 
 
 def _at(found: "Any", key: str) -> "Any":

@@ -17,6 +17,15 @@ def key_lines(text: str) -> dict[Path, int]:
     return scanner.lines
 
 
+def _decoded(inside: str) -> str:
+    """What stands between double quotes, without its escapes."""
+    if "\\" not in inside:
+        return inside
+    import tomllib  # such keys are rare
+
+    return str(tomllib.loads(f'key = "{inside}"')["key"])
+
+
 class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -87,7 +96,7 @@ class _Scanner:
             self.skip_blank()
             char = self.text[self.position]
             if char in "\"'":
-                keys.append(self.string())
+                keys.append(_decoded(self.string()) if char == '"' else self.string())
             else:
                 start = self.position
                 while self.text[self.position] not in f" \t.\r\n{end}":
@@ -99,7 +108,7 @@ class _Scanner:
             self.position += 1
 
     def string(self) -> str:
-        """Move over a string of any of the four kinds; its raw inside (keys with escapes are too rare to decode)."""
+        """Move over a string of any of the four kinds; its raw inside."""
         quote = self.text[self.position]
         delimiter = quote * 3 if self.text.startswith(quote * 3, self.position) else quote
         start = self.position + len(delimiter)

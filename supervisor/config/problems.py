@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -14,12 +16,15 @@ class Problem:
     hint: str = ""
 
     def text(self, directory: str = "") -> str:
-        """`web.toml:12: service.restart: expected ..., got "allways" (did you mean "always"?)`; paths below `directory` are shortened."""
+        """`web.toml:12: service.restart: expected ..., got "allways" (did you mean "always"?)`, one line that no terminal obeys.
+
+        Paths below `directory` are shortened.
+        """
         file = self.file.removeprefix(f"{directory.rstrip('/')}/") if directory else self.file
         place = ":".join(part for part in (file, str(self.line) if self.line else "") if part)
         body = f"{self.key}: {self.message}" if self.key else self.message
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{place}: {body}{hint}" if place else body + hint
+        return printable(f"{place}: {body}{hint}" if place else body + hint)
 
     def json(self) -> dict[str, str | int]:
         """The object of `supctl verify --json`."""
@@ -34,11 +39,18 @@ class Mistake(ValueError):
         self.hint = hint
 
 
+def printable(text: str) -> str:
+    """The text with whatever is no printable character written as TOML writes it."""
+    if text.isprintable():
+        return text
+    return "".join([char if char.isprintable() else _ESCAPES.get(char) or f"\\u{ord(char):04x}" for char in text])
+
+
 def shown(value: object) -> str:
     """A value as a person wrote it in TOML, shortened: strings in double quotes, true and false in lower case."""
     if isinstance(value, str):
         text = value if len(value) <= 60 else f"{value[:57]}..."
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+        return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):

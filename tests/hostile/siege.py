@@ -1,7 +1,9 @@
 """A supd under siege: a hostile unit does its worst, twice, and supd serves the others, ends it whole, and is no bigger afterwards."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from tests.system.arrival import Deadline
@@ -42,7 +44,7 @@ def ends(shown: Json) -> tuple[str, str]:
 class Size(NamedTuple):
     """Of keeper and manager together."""
 
-    descriptors: int
+    descriptors: Counter[str]  # by what they are
     memory_bytes: int
 
 
@@ -54,8 +56,16 @@ class Siege:
     def _own(self) -> tuple[int, int]:
         return self.supd.keeper_pid, self.supd.get("/v1/version")["manager_pid"]
 
-    def _descriptors(self) -> int:
-        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self._own())
+    def _descriptors(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        with open("/proc/net/unix", encoding="utf-8") as file:
+            sockets = {fields[6]: " ".join(fields[4:6] + fields[7:]) for line in file if (fields := line.split())}
+        for who, pid in zip(("keeper", "manager"), self._own(), strict=True):
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(FileNotFoundError):
+                    kind, _, inode = os.readlink(f"/proc/{pid}/fd/{number}").partition(":[")
+                    found[f"{who}: {kind} {sockets.get(inode.rstrip(']'), '')}"] += 1
+        return found
 
     def _memory_bytes(self) -> int:
         total = 0
@@ -64,12 +74,13 @@ class Siege:
                 total += next(int(line.split()[1]) << 10 for line in file if line.startswith("RssAnon:"))
         return total
 
-    def size(self, at_most: int | None = None, within_s: float = 20.0) -> Size:
-        """As it is once no more than `at_most` descriptors are open, or never are."""
+    def size(self, at_most: Counter[str] | None = None, within_s: float = 20.0) -> Size:
+        """As it is once no descriptors beyond `at_most` are open, or never are."""
         deadline = Deadline(within_s)
-        while at_most is not None and self._descriptors() > at_most and deadline.remaining_s():
-            pass  # each look is a request that supd answers
-        return Size(self._descriptors(), self._memory_bytes())
+        found = self._descriptors()
+        while at_most is not None and found - at_most and deadline.remaining_s():
+            found = self._descriptors()  # each look is a request that supd answers
+        return Size(found, self._memory_bytes())
 
     def others_are_served(self) -> None:
         """Somebody else's start is done, and the neighbour is as it was."""
@@ -97,6 +108,8 @@ class Siege:
             self.nothing_is_left(unit)
             sizes.append(self.size(at_most=sizes[0].descriptors if sizes else None))
         first, second = sizes
-        assert second.descriptors <= first.descriptors
-        assert second.memory_bytes - first.memory_bytes < GROWTH_MAX_BYTES
+        more = second.descriptors - first.descriptors
+        assert not more, f"descriptors that the second round left: {more}"
+        growth_bytes = second.memory_bytes - first.memory_bytes
+        assert growth_bytes < GROWTH_MAX_BYTES, f"the second round left {growth_bytes} bytes"
         return self.supd.show(unit)
