@@ -41,6 +41,7 @@ class KeeperLink:
         for descriptor in self.stored.values():
             os.set_inheritable(descriptor, False)
         self._waiting: deque[tuple[bytes, list[int]]] = deque()  # packets with descriptors of our own
+        self._early: list[list[Any]] = []  # reports that came while another was waited for
         self._is_closed = False
 
     @classmethod
@@ -117,9 +118,23 @@ class KeeperLink:
                 return False
         return True
 
+    def ask(self, op: list[Any], kind: str, limit_s: float) -> list[Any] | None:
+        """Send an op and wait for the report that answers it; the others that come are kept for `receive`. None: not in time."""
+        self.send({}, [op])
+        end_s = time.monotonic() + limit_s
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        while self.flush_all(max(end_s - time.monotonic(), 0)) and poll.poll(max(end_s - time.monotonic(), 0) * 1000):
+            reports = self.receive()
+            answer = next((report for report in reports if report[0] == kind), None)
+            self._early = [report for report in reports if report is not answer]
+            if answer is not None:
+                return answer
+        return None
+
     def receive(self) -> list[list[Any]]:
         """All reports that are there, in order; [] when there are none. Raises LinkClosed at the end of the link."""
-        reports: list[list[Any]] = []
+        reports, self._early = self._early, []
         while not self._is_closed:
             try:
                 packet = messages.receive_packet(self._socket)

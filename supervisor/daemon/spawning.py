@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MARK_PREFIX = "mark:"  # remembered with the keeper: where the output of a unit's last start begins in its log
 REAPED_MAX = 1024  # strangers' ends kept for a main process that is learned late
+EMPTIED_WAIT_S = 5.0  # the keeper always reads
 FORK_REPORT_WAIT_MS = 1_000  # the keeper reports a fork within milliseconds
 
 
@@ -172,8 +173,10 @@ class Spawning:
                 self.passing.adopt(name, descriptor)
                 continue
             self._stored.add(name)
-        if emptied := self._shell.link.table["emptied"]:
-            self._on_emptied(emptied)  # before what the pipes hold is moved: it came first
+        # Asked before what the pipes hold is moved, for that came later.
+        emptied = self._shell.link.ask(["pumping"], "emptied", EMPTIED_WAIT_S)
+        if emptied is not None and emptied[1]:
+            self._on_emptied(emptied[1])
         self.passing.settle_all()
 
     def _marked(self, unit: str) -> tuple[int, int] | None:
@@ -210,10 +213,7 @@ class Spawning:
             self._shell.link.send({}, [["forget", report[1]]])
 
     def _on_emptied(self, counts: dict[str, int]) -> None:
-        """Nobody pumped for so long that the keeper had to make room: told in the logs, then the keeper may forget it.
-
-        What was emptied before this manager was started is told in the right place; what was since, at most one pipe's content late.
-        """
+        """Nobody pumped for so long that the keeper had to make room: told in the logs, then the keeper may forget it."""
         for name, count in counts.items():
             self._shell.pump.note_lost(name.removeprefix("log:"), count, "no manager could be started, and the pipe was full")
         self._shell.link.send({}, [["told_emptied", counts]])

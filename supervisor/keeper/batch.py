@@ -20,6 +20,7 @@ OPS: dict[str, tuple[type, ...]] = {
     "reexec": (),
     "echo": (int,),
     "told_emptied": (dict,),
+    "pumping": (),
     "leave": (int,),
 }
 SPAWN_FIELDS: dict[str, type] = {

@@ -1,8 +1,8 @@
 """The last resort: while nobody pumps logs, a full pipe is emptied so that no service waits for ever for a manager that cannot be.
 
-Armed when a manager ends, disarmed when the next one is ready: a keeper with a manager never wakes up for this. What is emptied is
-counted by the descriptor's name until a manager says that it has told so. Only descriptors named `log:` are ever read, and only those
-that are full: a pipe with room keeps its bytes for the next manager.
+Armed when a manager ends, disarmed when the next one says that it pumps: a keeper with a manager never wakes up for this. What is emptied
+is counted by the name of the descriptor until a manager says that it has told so. Only descriptors named `log:` are ever read, and only
+those that are full: a pipe with room keeps its bytes for the next manager.
 """
 
 import os

@@ -87,6 +87,7 @@ class Keeper:
             "ack": self._table.acknowledge,
             "told_emptied": self._last_resort.note_told,
             "ready": self._note_ready,
+            "pumping": self._note_pumping,
             "leave": self._note_leaving,
         }
         if content is not None:
@@ -310,8 +311,10 @@ class Keeper:
     def _note_ready(self) -> None:
         self._was_ever_ready = True
         self._last_resort.disarm()
-        if self._last_resort.counts:
-            self._table.notices.append(["emptied", dict(self._last_resort.counts)])
+
+    def _note_pumping(self) -> None:
+        self._last_resort.disarm()
+        self._table.notices.append(["emptied", dict(self._last_resort.counts)])
 
     def _note_leaving(self, exit_status: int) -> None:
         self._leave_status = exit_status
@@ -433,7 +436,6 @@ class Keeper:
             "starts": self._manager.starts + 1,
             "keeper_pid": os.getpid(),
             "nofile_soft": self._manager.nofile[0],
-            "emptied": self._last_resort.counts,
         }
         try:
             self._manager.start(messages.encode(table), self._store.inherited())

@@ -14,7 +14,7 @@ import time
 
 PACKAGE = "supervisor.daemon"
 ENVIRONMENT_VARIABLE = "SUPD_KEEPER_FDS"  # as in messages, which is not loaded yet when the first manager starts
-FIRST_TABLE = b'{"remembered":{},"runs":{},"stored":[],"reaped":[],"starts":1,"keeper_pid":%d,"nofile_soft":%d,"emptied":{}}'
+FIRST_TABLE = b'{"remembered":{},"runs":{},"stored":[],"reaped":[],"starts":1,"keeper_pid":%d,"nofile_soft":%d}'
 
 DELAY_FIRST_S = 0.1
 DELAY_MAX_S = 5.0

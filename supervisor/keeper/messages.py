@@ -17,6 +17,7 @@ connection. Text is UTF-8 with surrogateescape carried as JSON escapes, so any b
              ["drop", name]                         closes a stored descriptor
              ["forget", run]                        the run's entry goes (at once if it is over, else as soon as it is, unreported)
              ["ack", count]                         `reaped` entries up to this sequence number may leave the ring
+             ["pumping"]                            from now on this manager moves what is in the log pipes; answered by "emptied"
              ["told_emptied", {name: bytes}]        these were told to whom it concerns
              ["journal", path]                      from now on the table is kept in this file too, for the keeper's own death
              ["echo", number]                       answered when everything before it is carried out
@@ -39,7 +40,7 @@ connection. Text is UTF-8 with surrogateescape carried as JSON escapes, so any b
 
 The manager starts with the environment variable `SUPD_KEEPER_FDS` = "link,table": the socketpair's end and a memfd with
 the *table*: `{"remembered": {...}, "runs": {run: {...}}, "stored": [[name, fd], ...], "reaped": [...], "starts": n,
-"keeper_pid": n, "nofile_soft": n, "emptied": {name: bytes}}`. A run in it is `{"unit", "phase", "pid", "start_time_ticks", "reports":
+"keeper_pid": n, "nofile_soft": n}`. A run in it is `{"unit", "phase", "pid", "start_time_ticks", "reports":
 [...]}`: its outcome so far, as the reports that would have told it; they are not sent again. Each entry of "reaped" is such a report
 too. Every stored descriptor is inherited under the number the table gives. "nofile_soft" is the soft RLIMIT_NOFILE supd
 was started with, which every run gets unless its limits say otherwise; the manager starts with it as well.

@@ -36,7 +36,6 @@ def test_the_first_manager_is_given_an_empty_table(keeper: Keeper) -> None:
         "starts": 1,
         "keeper_pid": keeper.process.pid,
         "nofile_soft": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        "emptied": {},
     }
     # A session of its own, a variable that is not passed on, and no descriptor but 0-2, link and the two of its own.
     hello = keeper.manager.hello
