@@ -1,4 +1,4 @@
-"""The budgets of the terminal UI, measured: `contrib/bench/tui/run [PART...]`; parts are start, idle, load, link.
+"""The budgets of the terminal UI, measured: `contrib/bench/tui/run [PART...]`; parts are units, idle, load, link.
 
 A real `supctl tui` in a pseudo-terminal of 160x48, with the log pane and the detail pane, against `fake`. Every figure stands beside its
 budget; the best of `ROUNDS` is taken where a busy machine can only make it worse.
@@ -129,8 +129,10 @@ def link() -> None:
         tell("key to screen, median", median, "ms", 300)
 
 
-PARTS = {"start": start, "idle": idle, "load": load, "link": link}
+PARTS = {"units": start, "idle": idle, "load": load, "link": link}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:
+        if part not in PARTS:
+            sys.exit(f"no part {part}; there are {', '.join(PARTS)}, and logs")
         PARTS[part]()
