@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ UNITS = {
     "db": '[service]\nexec_start = "sleep 1000"\n',
     "web": '[unit]\nrequires = ["db"]\nafter = ["db"]\n[service]\nexec_start = "sleep 1000"\n',
     "mail": '[service]\nexec_start = "sleep 1000"\n',
+    "notes": '[service]\nexec_start = "sleep 1111"\n',
     "flop": '[service]\nexec_start = "false"\n',
     "wordy": f"[unit]\nenabled = true\n[task]\nexec_start = \"seq -f 'line %%.0f of many' {LINES}\"\n",
 }
@@ -107,6 +109,49 @@ def test_a_killed_manager_is_survived_with_the_screen_open(supd: Supd, open_tui:
     tui.until(row("off", "mail"))
     tui.type("s")  # and it is obeyed
     tui.until(row("run", "mail"))
+
+
+def editor(directory: str, replacement: str) -> str:
+    """A program that stands for a person at an editor, who puts `replacement` where "sleep 1111" was."""
+    path = os.path.join(directory, "editor")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nsed -i "s/sleep 1111/{replacement}/" "$1"\n')
+    os.chmod(path, 0o755)
+    return path
+
+
+def test_an_edited_unit_is_checked_shown_saved_and_restarted(supd: Supd, open_tui: Open, tmp_path: Path) -> None:
+    before = supd.show("notes")["main_pid"]
+    tui = open_tui("notes", EDITOR=editor(str(tmp_path), "sleep 2222"))
+    tui.until(row("run", "notes"))
+    tui.type("e")
+    tui.until(r"(?s)Save notes.toml.*\+exec_start = .sleep 2222")
+    assert "1111" in Path(supd.path("units/notes.toml")).read_text()
+    tui.type("y")
+    supd.wait_for(
+        "notes", "restarted with it", lambda shown: shown["main_pid"] != before and _command(shown["main_pid"]) == b"sleep\x002222\x00"
+    )
+    tui.until("saved .*notes.toml")
+    tui.until(row("run", "notes"))
+
+
+def test_a_file_that_would_not_load_is_not_saved(supd: Supd, open_tui: Open, tmp_path: Path) -> None:
+    supd.write("units/notes.toml", UNITS["notes"])
+    supd.wait_for("notes", "as it was", lambda shown: b"1111" in _command(shown["main_pid"]))
+    tui = open_tui("notes", EDITOR=editor(str(tmp_path), "true\\\\nrestart = perhaps"), TMPDIR=str(tmp_path))
+    tui.until(row("run", "notes"))
+    tui.type("e")
+    tui.until("notes.toml would not load")
+    tui.type("n")
+    tui.until("what you wrote is kept in")
+    assert Path(supd.path("units/notes.toml")).read_text() == UNITS["notes"]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_a_window_may_become_any_size(open_tui: Open) -> None:
