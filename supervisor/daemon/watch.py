@@ -84,6 +84,7 @@ class FileWatch:
         self._on_change = on_change
         self._wanted: dict[str, Names] = {}
         self._watched: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
+        self._inodes: dict[str, tuple[int, int] | None] = {}  # what each path led to when it was watched
         self._number = 0
         self._is_stale = False  # a watched directory went: the watches are to be set anew
         self._timer: Handle | None = None
@@ -97,7 +98,10 @@ class FileWatch:
 
     def watch(self, wanted: dict[str, Names]) -> bool:
         """Watch these directories from now on; whether any is newly watched, so that a look is due for what happened before."""
-        kept = {} if self._is_stale else {path: known for path, known in self._watched.items() if path in wanted}
+        inodes = {path: _inode(path) for path in wanted}
+        # A link that was turned elsewhere is another directory, and nothing of the old one goes.
+        is_same = {path for path in wanted if not self._is_stale and inodes[path] == self._inodes.get(path)}
+        kept = {path: known for path, known in self._watched.items() if path in is_same}
         self._is_stale = False
         self._inotify.remove_callbacks([known for path, known in self._watched.items() if path not in kept])
         self._wanted = wanted
@@ -111,7 +115,7 @@ class FileWatch:
                 is_new = True
             except OSError:
                 continue  # it is not there (its parent tells when it comes), or the machine's watches are used up
-        self._watched = kept
+        self._watched, self._inodes = kept, inodes
         return is_new
 
     @property
@@ -192,6 +196,14 @@ class _Callback:
 
     def on_queue_overflow(self) -> None:
         self._watch.tell_all()
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
 
 
 def _is_complete(path: str) -> bool:

@@ -28,7 +28,7 @@ from supervisor.keeper.store import Store
 TABLE_VARIABLE = "SUPD_KEEPER_TABLE"
 TRIAL_VARIABLE = "SUPD_MANAGER_TRIAL"  # the same for the manager's part of a trial
 TRIAL_ARGUMENT = "--trial"
-TRIAL_LIMIT_S = 10.0
+TRIAL_LIMIT_S = 30.0  # on a busy machine Python alone takes seconds to load it all
 TRIAL_SAID_MAX_BYTES = 65_536
 PACKAGE = "supervisor.keeper"
 VERSION = 1

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -99,6 +100,38 @@ def _link(path: str, text: str) -> None:
     os.rename(path + ".new", path)
 
 
+def _sed(path: str, _text: str) -> None:
+    """A new file of a name of its own, renamed over."""
+    subprocess.run(["sed", "-i", "s/sleep 1000/sleep 2000/", path], check=True)
+
+
+def _cp(path: str, text: str) -> None:
+    """Over the file, in place."""
+    other = os.path.join(os.path.dirname(os.path.dirname(path)), "other.toml")
+    _write(other, text)
+    subprocess.run(["cp", other, path], check=True)
+
+
+def _git(path: str, text: str) -> None:
+    """What a checkout of another commit does to the files that differ, with its lock and its index beside them."""
+    directory, name = os.path.split(path)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", directory]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "old"]):
+        subprocess.run([*git, *arguments], check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "HOME": directory})
+    made = subprocess.run([*git, "hash-object", "-w", "--stdin"], input=text, capture_output=True, text=True, check=True)
+    subprocess.run([*git, "update-index", "--cacheinfo", f"100644,{made.stdout.strip()},{name}"], check=True)
+    subprocess.run([*git, "checkout-index", "-q", "-f", "-a"], check=True)
+
+
+def _code(path: str, text: str) -> None:
+    """VS Code: the file is cut to nothing, and written a moment later."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+        file.write(text)
+
+
 def _made_again(path: str, text: str) -> None:
     """The whole directory is removed and made again, with everything in it."""
     directory = os.path.dirname(path)
@@ -110,7 +143,7 @@ def _made_again(path: str, text: str) -> None:
 
 
 SAVINGS: list[Callable[[str, str], None]] = [
-    _write, _in_place, _renamed_over, _vim, _emacs, _checkout, _rsync, _link, _made_again
+    _write, _in_place, _renamed_over, _vim, _emacs, _checkout, _rsync, _link, _sed, _cp, _git, _code, _made_again
 ]  # fmt: skip
 
 
@@ -146,6 +179,57 @@ def test_a_link_s_target_a_drop_in_and_an_include_are_watched_too(world: Supd) -
     os.mkdir(world.path("units", "web.toml.d"))
     _write(world.path("units", "web.toml.d", "more.toml"), '[service]\nenvironment = {B = "1"}\n')
     _wait_for_new_process(world, "web", pid)
+
+
+def test_a_directory_that_is_moved_away_and_back_restarts_nothing_and_is_watched_on(world: Supd) -> None:
+    pids = [world.show(unit)["main_pid"] for unit in ("web", "other")]
+    for _ in range(2):
+        os.rename(world.path("units"), world.path("away"))
+        os.rename(world.path("away"), world.path("units"))
+    world.write("units/third.toml", NEW)
+    world.wait_until("third", "running")
+    assert [world.show(unit)["main_pid"] for unit in ("web", "other")] == pids
+    world.write("units/web.toml", NEW)
+    _wait_for_new_process(world, "web", pids[0])
+
+
+def test_unit_directories_may_be_links_that_are_turned_elsewhere() -> None:
+    """As deployments do it: `current` leads to a release, and is renamed over by a link to the next one."""
+    supd = Supd({}, {"one/web.toml": OLD, "one/other.toml": OTHER, "two/web.toml": NEW, "two/other.toml": OTHER})
+    try:
+        os.symlink("one", supd.path("current"))
+        supd.start("--units", "current")
+        pids = {unit: supd.wait_until(unit, "running")["main_pid"] for unit in ("web", "other")}
+        os.symlink("two", supd.path("next"))
+        os.rename(supd.path("next"), supd.path("current"))
+        _wait_for_new_process(supd, "web", pids["web"])
+        assert _runs(supd, "web") == "sleep 2000"
+        assert supd.show("other")["main_pid"] == pids["other"]
+        _write(supd.path("two", "other.toml"), NEW)
+        _wait_for_new_process(supd, "other", pids["other"])
+        supd.stop()
+    finally:
+        supd.remove()
+
+
+def test_a_unit_directory_that_comes_later_is_found(as_root: None) -> None:
+    """A user's own: it need not be there when his supd is started."""
+    supd = Supd({}, uid=1234)
+    try:
+        os.rmdir(supd.path("units"))
+        os.makedirs(supd.path("run"), 0o700)
+        os.chown(supd.path("run"), 1234, 1234)
+        supd.socket_path = supd.path("run", "supd.sock")
+        supd.start("--runtime", supd.path("run"))
+        (directory,) = [path for path in supd.get("/v1/status")["units_directories"] if path.startswith(supd.path(".config"))]
+        for path in (os.path.dirname(os.path.dirname(directory)), os.path.dirname(directory), directory):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, 1234, 1234)
+        supd.write(os.path.relpath(os.path.join(directory, "late.toml"), supd.directory), OLD)
+        supd.wait_until("late", "running")
+        supd.stop()
+    finally:
+        supd.remove()
 
 
 def test_a_comment_another_order_and_a_policy_restart_nothing(world: Supd) -> None:
