@@ -324,3 +324,12 @@ def test_the_hang_up_goes_with_every_polite_kill(hangs_up: bool) -> None:
     world.advance(10 * SECOND)
     kills = [(effect.signal, effect.and_hangup) for _, effect in world.history if isinstance(effect, Kill)]
     assert kills == [(15, hangs_up), (9, False), (15, hangs_up), (9, False)]
+
+
+def test_the_stop_post_command_is_told_of_the_time_out_that_led_to_it() -> None:
+    world = World(unit("a", send_sigkill=False, timeout_stop_us=SECOND, exec_stop_post="post"))
+    world.behave("a", stubborn())
+    world.start("a")
+    world.stop("a")
+    world.advance(SECOND)
+    assert world.environment("a", Phase.STOP_POST)["SERVICE_RESULT"] == "timeout"

@@ -1,0 +1,114 @@
+"""Plant one fault and see whether anything notices.
+
+Nothing on the disk is changed: each trial is a process of its own in which the import of one engine module gives the faulty text.
+The specification tables look first, those that are about the module before the others, then the simulation. A trial that ends
+badly in any way (a failed test, a world that breaks a law, an endless loop) has caught its fault.
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.planted.faults import ENGINE, Fault, source_of
+
+SPEC = Path(__file__).parents[1] / "spec"
+TABLES_CPU_MAX_S, WORLD_CPU_MAX_S = 90, 2  # a trial that has not ended by then goes round for ever: the tables take twenty seconds in all
+MEMORY_MAX_BYTES = 2 << 30
+
+# The tables that know most about a module: they look first, and mostly that is enough.
+NEAREST: dict[str, tuple[str, ...]] = {
+    "lifecycle": ("service_types", "total_table", "restart_table"),
+    "phases": ("service_types", "kill_modes", "timeouts"),
+    "killing": ("kill_modes", "timeouts"),
+    "exits": ("exit_status", "service_types", "kill_modes"),
+    "spawned": ("service_types", "exit_status", "recovery"),
+    "timeouts": ("timeouts", "watchdog", "total_table"),
+    "notifications": ("notify", "watchdog"),
+    "verbs": ("conditions_and_asserts", "start_limit", "total_table"),
+    "restart": ("backoff", "start_limit", "restart_table"),
+    "transaction": ("job_merging", "dependency_atoms"),
+    "jobs": ("job_merging", "dependency_atoms"),
+    "jobtypes": ("job_merging",),
+    "reactions": ("dependency_atoms", "hooks_and_leaving"),
+    "graph": ("dependency_atoms",),
+}
+
+
+def tables() -> list[Path]:
+    """Every specification table that plays the engine."""
+    found = [path for path in sorted(SPEC.glob("test_*.py")) if "tests.spec.world import" in path.read_text(encoding="utf-8")]
+    return sorted(found, key=lambda path: path.stem == "test_products")  # it takes as long as all others
+
+
+@dataclass(frozen=True)
+class Trial:
+    fault: Fault
+    caught_by: str  # "tables", "simulation" or ""
+
+
+class _Faulty(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives the faulty text when its module is imported."""
+
+    def __init__(self, fault: Fault) -> None:
+        self._fault = fault
+        self._name = f"supervisor.engine.{fault.module}"
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(fullname, self) if fullname == self._name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        text = self._fault.applied(source_of(self._fault.module))
+        exec(compile(text, ENGINE / f"{self._fault.module}.py", "exec"), module.__dict__)  # noqa: S102  # our own text with one change
+
+
+def try_fault(fault: Fault, worlds: int) -> Trial:
+    """What catches it first."""
+    nearest = [SPEC / f"test_{name}.py" for name in ("lives", *NEAREST[fault.module])]
+    others = [path for path in tables() if path not in nearest]
+    for paths in (nearest, others):
+        if not _passes(fault, partial(_tables_hold, paths), TABLES_CPU_MAX_S):
+            return Trial(fault, "tables")
+    return Trial(fault, "" if _passes(fault, partial(_worlds_hold, worlds), 10 + worlds * WORLD_CPU_MAX_S) else "simulation")
+
+
+def _tables_hold(paths: list[Path]) -> bool:
+    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", *map(str, paths)]) == 0
+
+
+def _worlds_hold(worlds: int) -> bool:
+    from tests.sim.traffic import play  # imports the engine, which is to be the faulty one
+
+    for seed in range(worlds):
+        play(seed)
+    return True
+
+
+def _passes(fault: Fault, holds: Callable[[], bool], cpu_max_s: int) -> bool:
+    """Whether it holds with the fault in place, judged in a process of its own."""
+    assert not any(name.startswith("supervisor.engine") for name in sys.modules), "the engine was imported before the fault was planted"
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_max_s, cpu_max_s))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+            sys.meta_path.insert(0, _Faulty(fault))
+            status = 0 if holds() else 1
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
