@@ -1,0 +1,140 @@
+"""Nothing left of what supd needs: descriptors, processes, disk. It stays up, says what it could not do, and does it when it can again."""
+
+import errno
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.system.conftest import StartSupd
+from tests.system.supd import Supd
+from tests.system.users import PROGRAMS, command_as
+
+UNITS = {
+    "web": '[unit]\nstart_limit_interval_sec = 0\n[service]\nexec_start = "sleep 1000"\n',
+    "late": '[unit]\nenabled = false\nstart_limit_interval_sec = 0\n[service]\nexec_start = "sleep 1000"\n',
+    "phoenix": """
+[unit]
+enabled = false
+start_limit_interval_sec = 0
+[service]
+exec_start = "sleep 1000"
+restart = "always"
+restart_sec = "200ms"
+""",
+}
+ALONE = 64_321  # a user of whom nothing else runs: the limit of processes is counted by user
+
+
+@contextmanager
+def limited(pid: int, what: int, most: int) -> Iterator[None]:
+    before = resource.prlimit(pid, what)
+    resource.prlimit(pid, what, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, what, before)
+
+
+@contextmanager
+def processes_limited(pid: int, most: int) -> Iterator[None]:
+    """As its own user does it: root may lack the capability for another's."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        soft = next(line.split()[2] for line in file if line.startswith("Max processes"))
+    _set_processes(pid, str(most))
+    try:
+        yield
+    finally:
+        _set_processes(pid, soft)
+
+
+def _set_processes(pid: int, soft: str) -> None:
+    subprocess.run(command_as(ALONE, ["prlimit", "--pid", str(pid), f"--nproc={soft}:"]), check=True)
+
+
+def is_well(supd: Supd) -> None:
+    """The same manager answers, what ran runs on, and what could not be started can be."""
+    supd.supctl("start", "late")
+    assert supd.show("late")["active_state"] == "active"
+    supd.supctl("stop", "late")
+
+
+@pytest.mark.usefixtures("as_root")
+def test_without_another_process_a_start_fails_and_a_restart_is_tried_until_there_is_one(start_supd: StartSupd) -> None:
+    supd = start_supd(UNITS, uid=ALONE)
+    version, web = supd.get("/v1/version"), supd.wait_until("web", "active")
+    supd.supctl("start", "phoenix")
+    old = supd.show("phoenix")["main_pid"]
+    with processes_limited(supd.keeper_pid, 1):
+        said = supd.supctl("start", "late", expect=1).stderr
+        assert os.strerror(errno.EAGAIN) in said
+        os.kill(old, 9)
+        supd.wait_for("phoenix", "tried in vain", lambda shown: shown["n_restarts"] >= 2)
+        assert supd.get("/v1/version") == version
+    shown = supd.wait_for("phoenix", "back", lambda shown: shown["active_state"] == "active" and shown["main_pid"] != old)
+    assert shown["n_restarts"] >= 2
+    assert supd.show("web")["main_pid"] == web["main_pid"]
+    is_well(supd)
+
+
+@pytest.mark.parametrize("who", ["keeper_pid", "manager_pid"])
+def test_without_another_descriptor_supd_stays_and_starts_again_when_there_are_some(start_supd: StartSupd, who: str) -> None:
+    supd = start_supd(UNITS)
+    version, web = supd.get("/v1/version"), supd.wait_until("web", "active")
+    pid = version[who]
+    with limited(pid, resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{pid}/fd")) + 1):
+        # The manager may have none for this connection; it takes it up when there is one.
+        asked = subprocess.Popen(
+            [os.path.join(PROGRAMS, "supctl"), "start", "late"],
+            env={**supd.environment, "SUPD_SOCKET": supd.socket_path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            _, said = asked.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            said = ""
+    if asked.returncode is None:
+        _, said = asked.communicate(timeout=30)
+    assert asked.returncode == 0 or os.strerror(errno.EMFILE) in said or "closed" in said, said
+    assert supd.get("/v1/version") == version
+    assert supd.show("web")["main_pid"] == web["main_pid"]
+    is_well(supd)
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_full_disk_under_the_state_is_said_and_harms_no_service(make_supd: StartSupd) -> None:
+    supd = make_supd(UNITS)
+    state = supd.path(".supd")
+    os.mkdir(state, 0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", state], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        supd.start()
+        version, web = supd.get("/v1/version"), supd.wait_until("web", "active")
+        ballast = os.path.join(state, "ballast")
+        with open(ballast, "wb", buffering=0) as file, pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            while True:
+                file.write(bytes(4096))
+        refused = supd.supctl("disable", "web", expect=None)
+        assert refused.returncode != 0 and os.strerror(errno.ENOSPC) in refused.stderr
+        supd.supctl("start", "late")
+        supd.supctl("restart", "web")
+        supd.supctl("stop", "late")
+        assert supd.get("/v1/version") == version
+        assert os.strerror(errno.ENOSPC) in supd.said() or os.strerror(errno.ENOSPC) in supd.supctl("status").stdout
+        os.unlink(ballast)
+        supd.supctl("disable", "web")
+        is_well(supd)
+        assert any(run["unit"] == "late" for run in supd.json("history", "late"))
+        assert supd.show("web")["main_pid"] != web["main_pid"]
+        supd.stop()
+    finally:
+        if supd.is_running:
+            supd.stop()
+        subprocess.run(["umount", "-l", state], check=False)
