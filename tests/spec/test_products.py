@@ -5,6 +5,7 @@ The unit files are read by supd's own loader; what their programs do is taken fr
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,12 @@ PHASES = {
 @pytest.fixture(scope="module")
 def units(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Unit]:
     """Every unit of every row, by its full name."""
-    files = {f"{row.full(unit)}.toml": Texts(row, "/d").ours(unit) for row in ROWS for unit in row.units}
-    result = loaded(tmp_path_factory.mktemp("products"), files)
+    return _loaded(tmp_path_factory.mktemp("products"), ROWS, has_own_defaults=False)
+
+
+def _loaded(root: Path, rows: list[Scenario], *, has_own_defaults: bool) -> dict[str, Unit]:
+    files = {f"{row.full(unit)}.toml": Texts(row, "/d", has_own_defaults).ours(unit) for row in rows for unit in row.units}
+    result = loaded(root, files)
     assert all("-missing-" in problem.text() for problem in result.errors)  # who requires what is not there is refused with its file
     return result.units
 
@@ -132,3 +137,12 @@ def test_every_row_of_a_product_goes_as_systemd_252_went(part: str, units: dict[
 
 def test_every_row_has_an_answer_and_every_answer_a_row() -> None:
     assert set(RECORDED) == {row.name for row in ROWS}
+
+
+def test_the_rows_that_our_own_defaults_change_are_known(tmp_path: Path) -> None:
+    """A default that comes to differ from systemd's, or no longer does, changes this list."""
+    rows = [row for row in ROWS if row.name.endswith("-no") or row.name.startswith(("pairs/requires-", "pairs/binds-to-"))]
+    units = _loaded(tmp_path, rows, has_own_defaults=True)
+    played = {row.name: Played(row, units).play() for row in rows}
+    changed = {name: given for name, given in played.items() if given != RECORDED[name] and not compare.reason_for(name)}
+    assert changed == compare.recorded(compare.DEFAULTS)
