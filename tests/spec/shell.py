@@ -35,6 +35,7 @@ class Shell:
         self.units = {u.id: u for u in units}
         self.seed = seed
         self.now_us = BOOT_MONO_US
+        self.wall_shift_us = 0  # how far somebody has set the wall clock
         self.machine = Machine()
         self.engine = Engine(dict(self.units), seed=seed, strict=True)
         self.scripts: dict[tuple[str, Phase], list[Process]] = {}
@@ -101,7 +102,7 @@ class Shell:
             self._carry_out(effects)
 
     def _instant(self) -> ev.Instant:
-        return ev.Instant(self.now_us, BOOT_WALL_US + self.now_us - BOOT_MONO_US)
+        return ev.Instant(self.now_us, BOOT_WALL_US + self.now_us - BOOT_MONO_US + self.wall_shift_us)
 
     def _maybe_crash(self, point: str) -> None:
         if self.crash_point(point):
