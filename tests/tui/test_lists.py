@@ -49,8 +49,9 @@ COLUMNS = (Column("A", 10), Column("B", 0), Column("C", 8, rank=2), Column("D", 
 def test_columns_take_what_they_need_and_leave_in_the_order_of_their_ranks() -> None:
     given = [row("1", "aaaa", "b", "c", "dddddddddddd")]
     assert widths(COLUMNS, given, 60) == {0: 4, 1: 60 - 4 - 2 - 8 - 3, 2: 2, 3: 8}
-    assert list(widths(COLUMNS, given, 44)) == [0, 1, 3]
-    assert list(widths(COLUMNS, given, 30)) == [0, 1]
+    assert list(widths(COLUMNS, given, 19)) == [0, 1, 2, 3]
+    assert list(widths(COLUMNS, given, 18)) == [0, 1, 3]
+    assert list(widths(COLUMNS, given, 15)) == [0, 1]
     assert list(widths(COLUMNS, given, 3)) == [0, 1], "what must stay stays"
 
 

@@ -81,18 +81,18 @@ def arranged(rows: Sequence[Row], column: int, descending: bool) -> list[Row]:
 def widths(columns: Sequence[Column], rows: Iterable[Row], room: int) -> dict[int, int]:
     """Cells for each column that is shown, by its number: what its texts need up to its width; the rest goes to those without one.
 
-    Which columns are shown depends on their widths alone, so that a list does not jump while its texts change.
+    A column is left out only when the texts do not fit though every column that may be cut is.
     """
+    longest = [len(column.title) + 1 for column in columns]
+    for row in rows:
+        for at, one in enumerate(row.cells):
+            longest[at] = max(longest[at], len(one.lead) + len(one.text))
     shown = list(range(len(columns)))
-    while len(shown) > 1 and _needed(columns, shown) > room:
+    while len(shown) > 1 and _needed(columns, longest, shown) > room:
         worst = max(shown, key=lambda at: (columns[at].rank, at))
         if columns[worst].rank == 0:
             break
         shown.remove(worst)
-    longest = [len(column.title) + 1 for column in columns]
-    for row in rows:
-        for at in shown:
-            longest[at] = max(longest[at], len(row.cells[at].lead) + len(row.cells[at].text))
     found = {at: min(longest[at], columns[at].width) for at in shown if columns[at].width}
     excess = sum(found.values()) + GAP_CELLS * (len(shown) - 1) - room
     for at in found:
@@ -110,5 +110,7 @@ def widths(columns: Sequence[Column], rows: Iterable[Row], room: int) -> dict[in
 _FLEXIBLE_LEAST_CELLS = 16
 
 
-def _needed(columns: Sequence[Column], shown: Sequence[int]) -> int:
-    return sum((columns[at].least or columns[at].width or _FLEXIBLE_LEAST_CELLS) + GAP_CELLS for at in shown)
+def _needed(columns: Sequence[Column], longest: Sequence[int], shown: Sequence[int]) -> int:
+    """What the columns take when all are cut as far as they may be."""
+    cells = sum(min(longest[at], columns[at].least or columns[at].width or _FLEXIBLE_LEAST_CELLS) for at in shown)
+    return cells + GAP_CELLS * (len(shown) - 1)

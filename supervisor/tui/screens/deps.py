@@ -57,7 +57,7 @@ class DepsScreen(ListScreen):
         self._root = unit
         self._edition += 1
         self.flush(EVERYTHING)
-        self.list.action_top()
+        self.listed.action_top()
 
     def flush_view(self, changes: Changes) -> None:
         if changes:
@@ -182,7 +182,7 @@ class DepsScreen(ListScreen):
     def action_take_way(self, number: int) -> None:
         self._way = number
         self.flush(EVERYTHING)
-        self.list.action_top()
+        self.listed.action_top()
 
     def action_open(self) -> None:
         unit = self.title_unit()

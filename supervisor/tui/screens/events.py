@@ -56,7 +56,7 @@ class EventsScreen(ListScreen):
             self._is_asking = True
             self.run_worker(self._fill(), group="events")
         super().flush_view(changes)
-        if self.list.follows:
+        if self.listed.follows:
             self._seen_top = self._journal.total
 
     async def _fill(self) -> None:
@@ -82,7 +82,7 @@ class EventsScreen(ListScreen):
 
     def view_status(self) -> Sequence[Piece]:
         pieces = []
-        if not self.list.follows:
+        if not self.listed.follows:
             fresh = self._journal.total - self._seen_top
             words = f"❚❚ +{count(fresh)} new (F)" if fresh else "❚❚ paused (F)"
             pieces.append(Piece(words, "warning", is_right=True, action="screen.follow"))
@@ -95,7 +95,7 @@ class EventsScreen(ListScreen):
         return pieces
 
     def action_follow(self) -> None:
-        self.list.action_top()
+        self.listed.action_top()
         self.flush(EVERYTHING)
 
     def action_all(self) -> None:

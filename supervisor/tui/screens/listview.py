@@ -69,11 +69,11 @@ class ListScreen(UnitKeys):
     # Painting.
 
     @property
-    def list(self) -> RowList:
+    def listed(self) -> RowList:
         return self.query_one(RowList)
 
     def title_unit(self) -> str | None:
-        row = self.list.row if self.is_mounted else None
+        row = self.listed.row if self.is_mounted else None
         return (row.unit or None) if row is not None else None
 
     def flush_view(self, changes: Changes) -> None:
@@ -84,7 +84,7 @@ class ListScreen(UnitKeys):
             self._all = self.make_rows()
             self.narrow()
         else:
-            self.list.flush(changes)
+            self.listed.flush(changes)
 
     def narrow(self) -> None:
         """Show the rows that the filter leaves, in the order that was chosen."""
@@ -94,7 +94,7 @@ class ListScreen(UnitKeys):
             rows = arranged(rows, *self._sort)
             sort = (self.COLUMNS[self._sort[0]].key, self._sort[1])
         self._shown = rows
-        self.list.show(self.COLUMNS, rows, "no row matches; Esc clears the filter" if self._all else self.empty_text(), sort)
+        self.listed.show(self.COLUMNS, rows, "no row matches; Esc clears the filter" if self._all else self.empty_text(), sort)
 
     def status(self) -> Sequence[Piece]:
         pieces = list(self.view_status())
@@ -107,6 +107,10 @@ class ListScreen(UnitKeys):
             words = f"sort {self.COLUMNS[self._sort[0]].key}{'▴' if self._sort[1] else ''}"
             pieces.append(Piece(words, "dim", rank=4, is_right=True, action="screen.sort"))
         return pieces
+
+    def _hints(self) -> list[tuple[Binding, bool]]:
+        """The keys of the view before those that every view of units has: where room is scarce, what is special here is told."""
+        return sorted(super()._hints(), key=lambda hint: {"unit": 1, "app": 2}.get(str(hint[0].id).partition(".")[0], 0))
 
     # The cursor.
 
@@ -137,7 +141,7 @@ class ListScreen(UnitKeys):
         self.flush(Changes())
 
     def on_filter_bar_closed(self) -> None:
-        self.list.focus()
+        self.listed.focus()
         self.flush(Changes())
 
     def action_clear(self) -> None:

@@ -98,7 +98,7 @@ class RunsScreen(ListScreen):
         self.only(None if self._only else self.title_unit() or host_of(self).selected_unit)
 
     def action_open(self) -> None:
-        row = self.list.row
+        row = self.listed.row
         run = next((run for run in self._runs if row is not None and run["run_id"] == row.key), None)
         if run is not None:
             self.app.push_screen(RunLogScreen(run))
