@@ -46,7 +46,7 @@ class UnitKeys(ViewScreen):
     def targets(self) -> list[str]:
         """The units that a key is about: the marked ones, or the one under the cursor."""
         host = host_of(self)
-        marked = [name for name in host.store.names if name in host.marked]
+        marked = sorted(name for name in host.marked if name in host.store)
         unit = self.title_unit()
         return marked or ([unit] if unit is not None and unit in host.store else [])
 

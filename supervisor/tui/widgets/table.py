@@ -23,11 +23,11 @@ class UnitTable(LineList):
         super().__init__(id=id)
         self._longest = 0
         self._columns_now: Layout | None = None
-        self._columns_key: object = None
+        self._columns_key = (0, 0)
 
     def show(self, names: Sequence[str], empty: str, sort: tuple[str, bool]) -> None:
         """From now on these units, in this order; `empty` is said when there is none; `sort` is the key and whether it is turned round."""
-        self._longest = max(map(len, names), default=0)
+        self._longest = max((len(name) for name in names if not is_head(name)), default=0)
         self.put(names, empty, sort)
 
     @property
@@ -41,9 +41,11 @@ class UnitTable(LineList):
 
     @property
     def _columns(self) -> Layout:
-        if self._columns_now is None or self._columns_key != (self.size.width, self._longest):
-            self._columns_key = (self.size.width, self._longest)
-            self._columns_now = layout_for(self.size.width - 1, self._longest)  # the last cell is the scroll bar's
+        """Asked for once a row: `outer_size` is the same as `size`, without border and padding, and costs nothing."""
+        key = (self.outer_size.width, self._longest)
+        if self._columns_now is None or self._columns_key != key:
+            self._columns_key = key
+            self._columns_now = layout_for(key[0] - 1, self._longest)  # the last cell is the scroll bar's
         return self._columns_now
 
     def head_cells(self) -> tuple[int, Sequence[tuple[str, str, int, bool]]]:
