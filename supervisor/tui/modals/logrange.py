@@ -44,7 +44,7 @@ class LogRange(ModalScreen[Range | None]):
             yield self._input("until", _stamp(self._wanted.until_us) if self._wanted.until_us is not None else "")
             yield Static(Text(""), classes="wrong")
             spans = "   ".join(f"{key.upper()} {span.removeprefix('-')}" for key, span in _SPANS.items())
-            yield Static(Text(f"{spans}\nEnter takes it, empty is all, Esc leaves it as it was"), classes="dialogue--hint")
+            yield Static(Text(f"{spans}\nEnter takes it; nothing means all; Esc leaves"), classes="dialogue--hint")
 
     @staticmethod
     def _input(name: str, value: str) -> Input:

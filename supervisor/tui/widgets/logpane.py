@@ -397,8 +397,8 @@ class LogPane(Vertical):
         from supervisor.tui.widgets.clipboard import copy
 
         raw = self.reader.selected_bytes()
-        number = len(self.reader.selection())
         if raw:
+            number = raw.count(b"\n") + 1
             copy(self.app, raw)
             self.notify(f"copied {count(number)} {'line' if number == 1 else 'lines'}, {count(len(raw))} bytes", timeout=2)
         self.reader.anchor = None

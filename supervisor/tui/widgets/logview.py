@@ -344,7 +344,7 @@ class LogView(Widget, can_focus=True):
         rows = self._body(line, painting)
         text = rows[min(key.row, len(rows) - 1)]
         spans += text if self.wraps else paint.cropped(text, self.side, self._text_cells(painting))[0]
-        return base, [(piece, "dim") for piece, _ in spans] if reader.is_dimmed(line) else spans
+        return base, [spans[0], *[(piece, "dim") for piece, _ in spans[1:]]] if reader.is_dimmed(line) else spans
 
     def _body(self, line: Line, painting: Painting) -> list[list[Span]]:
         """The rows of a line's text."""
