@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from supervisor.config import consistency, overrides
 from supervisor.config.decode import Decoded, decode
+from supervisor.config.memo import Memo
 from supervisor.config.mode import Mode
 from supervisor.config.problems import Problem
 from supervisor.config.result import LoadResult
@@ -29,12 +30,14 @@ class LoadedUnit:
     origins: dict[str, str]
 
 
-def load(mode: Mode, *, checks_ownership: bool | None = None) -> LoadResult:
+def load(mode: Mode, *, checks_ownership: bool | None = None, memo: Memo | None = None) -> LoadResult:
     """Every unit of the mode's directories. `checks_ownership` is whether files must belong to root; by default when supd is root's.
+
+    With the `memo` of an earlier set only what changed is parsed and decoded.
 
     Never raises for anything a unit file or an override contains: that is in `errors`.
     """
-    return _Loader(mode, checks_ownership).run()
+    return _Loader(mode, checks_ownership, memo or Memo()).run()
 
 
 def load_one(mode: Mode, name: str, aliases: dict[str, str]) -> LoadedUnit | None:
@@ -44,7 +47,7 @@ def load_one(mode: Mode, name: str, aliases: dict[str, str]) -> LoadedUnit | Non
     """
     if names.complaint(name):
         return None
-    loader = _Loader(mode, None)
+    loader = _Loader(mode, None, Memo())
     loader.read_overrides()
     loader.aliases = aliases
     loader.add(name, is_listed=False)
@@ -59,10 +62,11 @@ def load_one(mode: Mode, name: str, aliases: dict[str, str]) -> LoadedUnit | Non
 
 
 class _Loader:
-    def __init__(self, mode: Mode, checks_ownership: bool | None) -> None:
+    def __init__(self, mode: Mode, checks_ownership: bool | None, memo: Memo) -> None:
         self.mode = mode
-        is_root = os.geteuid() == 0
-        self.sources = Sources(mode.unit_directories, checks_ownership=is_root if checks_ownership is None else checks_ownership)
+        self.memo = memo
+        checks_ownership = os.geteuid() == 0 if checks_ownership is None else checks_ownership
+        self.sources = Sources(mode.unit_directories, checks_ownership=checks_ownership, memo=memo)
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
         self.decoded: dict[str, Decoded] = {}
@@ -113,7 +117,7 @@ class _Loader:
                 name, "service", fragment_path=source.fragment_path, is_enabled=False, enabled_state="masked", is_masked=True
             )
             return
-        result = decode(source, self.mode)
+        result = self.decode(source)
         self.units_sources[name] = source
         self.errors += result.problems
         self.warnings += result.warnings
@@ -128,16 +132,24 @@ class _Loader:
         if is_listed:
             self.listed.add(name)
 
+    def decode(self, source: Source) -> Decoded:
+        known = self.memo.unit(source)
+        if known is None:
+            known = decode(source, self.mode)
+            self.memo.note_unit(source, known)
+        return known
+
     def add_template(self, template: str) -> None:
         source = self.sources.assemble(names.instance_of(template, PLACEHOLDER_INSTANCE))
         if source is None or source.is_masked:
             self.templates[template] = 0
             return
-        probe = decode(source, self.mode)
+        probe = self.decode(source)
         self.errors += probe.problems
         self.warnings += probe.warnings
+        self.units_sources[source.name] = source
         if probe.problems:
-            self.units_sources[source.name], self.said[source.name] = source, probe.dependencies
+            self.said[source.name] = probe.dependencies
         wanted = probe.instances or ()
         if template in self.instances:
             wanted = tuple(str(number) for number in range(1, self.instances[template] + 1))
@@ -232,6 +244,7 @@ class _Loader:
         return found
 
     def finish(self) -> LoadResult:
+        self.memo.forget_all_but(self.sources.stamps, self.units_sources)
         units: dict[str, Unit] = {}
         for name, decoded in self.decoded.items():
             if decoded.unit is not None:

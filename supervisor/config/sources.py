@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor.config import locate
+from supervisor.config.memo import Memo
 from supervisor.config.problems import Problem
 from supervisor.model import names
 
@@ -38,6 +39,7 @@ class Source:
     origins: dict[Path, Place] = field(default_factory=dict)
     drop_in_paths: tuple[str, ...] = ()
     is_masked: bool = False
+    parts: tuple["Source", ...] = ()  # of a whole unit: the files it was assembled from, in order
 
     def place(self, path: Path) -> Place:
         """Where `path` stands, or the nearest enclosing thing that stands anywhere."""
@@ -77,8 +79,10 @@ def _copied(value: Any) -> Any:
 class Sources:
     """The unit files of a search path, read once. Collects `problems` and the `stamps` of every file and directory that took part."""
 
-    def __init__(self, directories: tuple[str, ...], *, checks_ownership: bool) -> None:
+    def __init__(self, directories: tuple[str, ...], *, checks_ownership: bool, memo: Memo | None = None) -> None:
         self.directories = directories
+        self._memo = memo or Memo()
+        self._parts: list[Source] = []  # of the unit that is being assembled
         self.problems: list[Problem] = []
         self.stamps: dict[str, Stamp | None] = {}
         self.included: set[str] = set()
@@ -156,8 +160,21 @@ class Sources:
     def read(self, path: str) -> Source | None:
         """One file alone, parsed and located; None (and a Problem, once) when it cannot be used."""
         if path not in self._parsed:
-            self._parsed[path] = self._read(path)
-        return self._parsed[path]
+            self._parsed[path] = self._remembered(path) or self._read(path)
+        source = self._parsed[path]
+        if source is not None:
+            self._parts.append(source)
+        return source
+
+    def _remembered(self, path: str) -> Source | None:
+        try:
+            stamp = stamp_of(os.stat(path))
+        except OSError:
+            return None
+        source = self._memo.file(path, stamp)
+        if source is not None:
+            self.stamps[path] = stamp
+        return source
 
     def _read(self, path: str) -> Source | None:
         text = self._text(path)
@@ -172,7 +189,10 @@ class Sources:
             self.complain(path, 0, "brackets are nested too deeply")
             return None
         lines = locate.key_lines(text)
-        return Source("", path, table, {key: (path, line) for key, line in lines.items()})
+        source = Source("", path, table, {key: (path, line) for key, line in lines.items()})
+        if (stamp := self.stamps[path]) is not None:
+            self._memo.note_file(path, stamp, source)
+        return source
 
     def _text(self, path: str) -> str | None:
         try:
@@ -256,6 +276,7 @@ class Sources:
         if os.path.islink(path) and os.path.realpath(path) == "/dev/null":
             self.stamps[path] = stamp_of(os.lstat(path))
             return Source(name, path, is_masked=True)
+        self._parts = []
         merged = self.with_includes(path)
         if merged is None:
             return None
@@ -268,7 +289,7 @@ class Sources:
             is_good = is_good and upper is not None
             if upper is not None:
                 source.lay_over(upper)
-        source.drop_in_paths = tuple(drop_ins)
+        source.drop_in_paths, source.parts = tuple(drop_ins), tuple(self._parts)
         return source if is_good else None
 
     def _drop_ins(self, name: str, table: dict[str, Any]) -> list[str]:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from supervisor.config import overrides, store
-from supervisor.config.mode import Mode
 from supervisor.config.result import LoadResult
 from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.rolledback import RolledBack
@@ -22,6 +21,8 @@ from supervisor.model.specification import Unit
 
 if TYPE_CHECKING:
     from asyncio import Lock
+
+    from supervisor.config.memo import Memo
 
 NEW_PREFIX = "new:"
 _GONE = "gone"
@@ -72,6 +73,7 @@ class Definitions:
         self._shell: Shell | None = None
         self._kept = dict(result.units)  # as the store has them, or the keeper beyond it
         self._noted: set[str] = set()  # units of which the keeper remembers what the store does not have yet
+        self._memo: Memo | None = None
         self._instances: dict[str, Unit] = {}  # of templates, made because somebody asked for them
 
     def attach(self, shell: Shell) -> None:
@@ -169,7 +171,7 @@ class Definitions:
         """The set of the files as they are now; None when it has errors, which are said once and kept to be shown. Adopts nothing."""
         from asyncio import to_thread
 
-        result = await to_thread(_load, self.mode)
+        result = await to_thread(self._load)
         errors = [problem.json() for problem in result.errors]
         if errors:
             if errors != self._rejected:
@@ -192,10 +194,20 @@ class Definitions:
         """The set of the files as they are now, and its errors, for a look that changes nothing."""
         from asyncio import to_thread
 
-        result = await to_thread(_load, self.mode)
+        result = await to_thread(self._load)
         if not result.errors:
             self.rolled_back.substitute(result, forgets=False)
         return result, [problem.json() for problem in result.errors]
+
+    def _load(self) -> LoadResult:
+        """The stored set while it holds, else what the files say, of which only what changed is parsed. Slow: for a thread."""
+        if (stored := store.read(self.mode)) is not None:
+            return stored
+        from supervisor.config.load import load  # the parsers, which a boot from the store did not need
+        from supervisor.config.memo import Memo
+
+        self._memo = self._memo or Memo()
+        return load(self.mode, memo=self._memo)
 
     def adopt(self, result: LoadResult) -> dict[str, Unit]:
         """This is the set in force; its units, for the engine, which is to be given them next."""
@@ -291,15 +303,6 @@ class Definitions:
         if answer["errors"]:
             text = f"it is remembered, but not in force yet ({_counted(len(answer['errors']))} in the unit files)"
             raise Refusal("bad-setting", f"{text}; `supctl verify` shows them")
-
-
-def _load(mode: Mode) -> LoadResult:
-    """The stored set while it holds, else what the files say. Slow: for a thread."""
-    if (stored := store.read(mode)) is not None:
-        return stored
-    from supervisor.config.load import load  # the parsers, which a boot from the store did not need
-
-    return load(mode)
 
 
 def _counted(errors: int) -> str:
