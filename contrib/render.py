@@ -1,5 +1,7 @@
 """Pictures of every screen in every theme and size, for human eyes: `python contrib/render.py [--out DIR] [WORD...]`.
 
+With `--readme` it makes the four pictures and the session of README.md instead, below `contrib/pictures`; that needs Pillow.
+
 Each is the app over the shop of `tests/tui/shop.py`, exported as SVG and photographed by one headless Chromium (which alone shows the
 font as a terminal does). A word chooses scenes, themes ("supd-cb") and sizes ("80x24") that contain it; without one, all are made.
 """
@@ -9,6 +11,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from typing import Any
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -17,9 +20,23 @@ os.environ["TZ"] = "UTC"
 os.cpu_count = lambda: 16  # the same machine in every picture
 
 from tests.tui.chromium import Page, chromium  # noqa: E402  # found only now
-from tests.tui.scenes import SCENES, Scene, play  # noqa: E402
+from tests.tui.pilot import press, settled  # noqa: E402
+from tests.tui.scenes import BY_NAME, SCENES, Scene, begin, play  # noqa: E402
 from tests.tui.shop import shop_app  # noqa: E402
 
+README = (("units", "supd-dark"), ("logs-search", "supd-dark"), ("confirm", "supd-cb"), ("runs", "supd-light"))
+README_SIZE = (120, 34)
+README_WIDTH_PX, SESSION_WIDTH_PX = 1100, 860
+README_COLOURS = 128
+_OCTREE = 2  # keeps the few strong colours of a dark picture apart
+# The session: keys, one step each, and how long the screen then stands.
+SESSION: tuple[tuple[str, float], ...] = (
+    ("", 2.0), ("j", 0.5), ("j", 0.5), ("j", 1.5), ("d", 2.0), ("right", 1.6), ("1", 0.8), ("/", 0.5), ("a", 0.3), ("p", 0.3), ("i", 1.2),
+    ("enter", 0.6), ("escape", 0.6), ("L", 2.0), ("/", 0.5), *[(letter, 0.15) for letter in "cache-"], ("2", 1.2), ("enter", 1.6),
+    ("5", 2.0), ("1", 0.8),
+)  # fmt: skip
+SESSION_SIZE = (100, 26)
+LOOKS = 20  # what other threads read is there by then
 SIZES = ((160, 48), (100, 30), (80, 24), (60, 16))
 THEMES = ("supd-dark", "supd-light", "supd-cb")
 
@@ -48,13 +65,59 @@ async def photograph(page: Page, drawing: str, path: str) -> None:
         os.unlink(file.name)
 
 
+async def session(page: Page, directory: str) -> None:
+    """The session as an animation that repeats."""
+    from PIL import Image
+
+    frames = []
+    with tempfile.TemporaryDirectory() as logs:
+        app = shop_app(logs)
+        async with app.run_test(size=SESSION_SIZE, notifications=True) as pilot:
+            await begin(pilot)
+            for number, (key, _) in enumerate(SESSION):
+                await press(pilot, *([key] if key else []))
+                for _ in range(LOOKS):
+                    await settled(pilot)
+                    app.flush()
+                path = os.path.join(logs, f"{number}.png")
+                await photograph(page, app.export_screenshot(title="supctl tui"), path)
+                frames.append(shrunk(Image.open(path), SESSION_WIDTH_PX))
+    lengths = [round(seconds * 1000) for _, seconds in SESSION]
+    path = os.path.join(directory, "session.gif")
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=lengths, loop=0, optimize=True)
+    print(path)
+
+
+def shrunk(picture: Any, width_px: int = README_WIDTH_PX) -> Any:
+    """A picture of this width, in few colours."""
+    small = picture.convert("RGB").resize((width_px, round(picture.height * width_px / picture.width)), resample=3)
+    return small.quantize(README_COLOURS, method=_OCTREE)
+
+
+async def readme(page: Page) -> None:
+    from PIL import Image
+
+    directory = os.path.join(ROOT, "contrib", "pictures")
+    os.makedirs(directory, exist_ok=True)
+    for name, theme in README:
+        path = os.path.join(directory, f"{name}.png")
+        await photograph(page, await svg(BY_NAME[name], theme, README_SIZE), path)
+        shrunk(Image.open(path)).save(path, optimize=True)
+        print(path)
+    await session(page, directory)
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python contrib/render.py", description=__doc__)
     parser.add_argument("--out", default="pictures", metavar="DIR")
+    parser.add_argument("--readme", action="store_true", help="make README's pictures instead")
     parser.add_argument("words", nargs="*", metavar="WORD")
     arguments = parser.parse_args()
     os.makedirs(arguments.out, exist_ok=True)
     async with chromium() as page:
+        if arguments.readme:
+            await readme(page)
+            return
         for scene in SCENES:
             for theme in THEMES:
                 for size in SIZES:

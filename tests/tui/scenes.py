@@ -10,6 +10,7 @@ from typing import Any, cast
 from textual.pilot import Pilot
 
 from supervisor.tui.app import SupdApp
+from supervisor.tui.widgets.logview import LogView
 from tests.tui.pilot import press, ready, settled, supd_of, time_of, until
 from tests.tui.shop import FIGURES_S, ShopWorld
 
@@ -55,6 +56,16 @@ async def play(pilot: "Pilot[None]", scene: Scene) -> None:
     await settled(pilot)
 
 
+async def _log_is_there(pilot: "Pilot[None]") -> None:
+    """The files are read by another thread."""
+    await until(pilot, lambda: any("INFO" in line for line in pilot.app.screen.query_one(LogView).lines), "a log")
+
+
+async def _searched(pilot: "Pilot[None]") -> None:
+    await _log_is_there(pilot)
+    await press(pilot, "/", *"cache-2", "enter")
+
+
 async def _lost(pilot: "Pilot[None]") -> None:
     app = cast("SupdApp", pilot.app)
     supd_of(app).lose("cannot read the answer of supd: the connection ended")
@@ -75,10 +86,13 @@ SCENES = (
     Scene("order", ("o",)),
     Scene("actions", (".",)),
     Scene("confirm", ("/", *"/^db$/", "enter", "x")),
-    Scene("palette", (":", *"stop")),
+    Scene("palette", (":", *"api")),
     Scene("help", ("?",)),
     Scene("jump", ("ctrl+o",)),
-    Scene("logs", ("2",)),
+    Scene("logs", ("2",), _log_is_there),
+    Scene("logs-all", ("L",), _log_is_there),
+    Scene("logs-search", ("L",), _searched),
+    Scene("detail", ("i",)),
     Scene("deps", ("d",)),
     Scene("timers", ("4",)),
     Scene("runs", ("5",)),

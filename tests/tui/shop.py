@@ -204,7 +204,8 @@ def _runs() -> list[Json]:
         began_s = NOW_S - ago_s
         plain = {"exec_main_code": None if ran_s is None else "exited", "exec_main_status": None if ran_s is None else 0}
         ended = {"started_time_s": began_s, "ended_time_s": None if ran_s is None else began_s + ran_s, "result": result}
-        return run(unit, number, **{**plain, **ended, "trigger": "boot", "by": "", **more})
+        run_id = f"{number * 0x9E3779B97F4A7C15 % (1 << 128):032x}"[::-1]
+        return run(unit, number, **{"run_id": run_id, **plain, **ended, "trigger": "boot", "by": "", **more})
 
     oom = {"exec_main_code": "killed", "exec_main_status": 9, "memory_peak_bytes": 1024 * MIB, "cpu_usage_nsec": 2_100_000_000}
     return sorted(

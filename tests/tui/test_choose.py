@@ -24,6 +24,7 @@ FILTERS = [
     ("!web", ["Cache", "worker@1"]),
     ("web !front", ["db"]),
     (r"/^web-\d$", ["web-1", "web-2"]),
+    (r"/^web-\d$/", ["web-1", "web-2"]),
     (r"!/^w", ["Cache", "db"]),
     ("/POST", []),
     ("/post", ["db"]),

@@ -49,7 +49,7 @@ def _test(word: str) -> Test:
         inner = _test(word[1:])
         return lambda unit: not inner(unit)
     if word.startswith("/"):
-        return _matches(word[1:])
+        return _matches(word[1:].removesuffix("/"))  # which many a hand puts at the end of a pattern
     if word.startswith("~"):
         letters = word[1:]
         return lambda unit: fuzzy_score(letters, unit.name) is not None
