@@ -19,10 +19,10 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TZ"] = "UTC"
 os.cpu_count = lambda: 16  # the same machine in every picture
 
-from tests.tui.chromium import Page, chromium  # noqa: E402  # found only now
-from tests.tui.pilot import press, settled  # noqa: E402
-from tests.tui.scenes import BY_NAME, SCENES, Scene, begin, play  # noqa: E402
-from tests.tui.shop import shop_app  # noqa: E402
+from tests.tui.chromium import Page, chromium  # noqa: E402  - the checkout is where these are found
+from tests.tui.pilot import press, settled  # noqa: E402  - as above
+from tests.tui.scenes import BY_NAME, SCENES, Scene, begin, play  # noqa: E402  - as above
+from tests.tui.shop import shop_app  # noqa: E402  - as above
 
 README = (("units", "supd-dark"), ("logs-search", "supd-dark"), ("confirm", "supd-cb"), ("runs", "supd-light"))
 README_SIZE = (120, 34)
@@ -109,15 +109,15 @@ async def readme(page: Page) -> None:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python contrib/render.py", description=__doc__)
-    parser.add_argument("--out", default="pictures", metavar="DIR")
+    parser.add_argument("--out", default=os.path.join(tempfile.gettempdir(), "supd-pictures"), metavar="DIR")
     parser.add_argument("--readme", action="store_true", help="make README's pictures instead")
     parser.add_argument("words", nargs="*", metavar="WORD")
     arguments = parser.parse_args()
-    os.makedirs(arguments.out, exist_ok=True)
     async with chromium() as page:
         if arguments.readme:
             await readme(page)
             return
+        os.makedirs(arguments.out, exist_ok=True)
         for scene in SCENES:
             for theme in THEMES:
                 for size in SIZES:
