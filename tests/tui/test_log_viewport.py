@@ -88,6 +88,7 @@ class Reader:
             case "go to":
                 ids = list(self.store.ids())
                 view.go_to(ids[number % len(ids)], centred=bool(number % 2))
+        view.settle()  # as after each paint
 
 
 @settings(max_examples=150, deadline=None)

@@ -22,12 +22,31 @@ class Viewport:
         self.index = index
         self.height_of = height_of
         self.wraps = wraps  # else every line is one row, and `height_of` is not asked
-        self.rows = 1
+        self._rows = 1
         self.follows = True
         self.fresh = 0  # wanted lines that came since it was paused
         self._top = 0
         self._sub = 0
         self._cursor = 0
+
+    @property
+    def rows(self) -> int:
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: int) -> None:
+        self._rows = rows
+        self.settle()
+
+    def settle(self) -> None:
+        """Hold what is shown now; to be called after each paint, so that what comes next moves nothing.
+
+        After a change of size, wrap or choice, or when lines come before the first, the window may stand higher than the line it held. While
+        an index is still being built its lines are not all there, and the line that is held may be one of them.
+        """
+        if not self.follows and self.index.is_complete:
+            self._hold(*self._place())
+            self._keep_cursor_visible()
 
     def visible(self) -> list[Row]:
         """What stands in each row, from the top; fewer than `rows` only when there is no more."""

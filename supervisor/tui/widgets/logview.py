@@ -130,6 +130,7 @@ class LogView(Widget, can_focus=True):
         """Repaint the rows that differ now."""
         if not self.is_mounted or not self._height:
             return
+        self.reader.view.settle()
         self._rows = self.reader.view.visible()
         keys, thumb, height = self._row_keys(), self._thumb_now(), self._height
         before = self._keys
