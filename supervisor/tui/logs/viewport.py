@@ -41,8 +41,8 @@ class Viewport:
     def settle(self) -> None:
         """Hold what is shown now; to be called after each paint, so that what comes next moves nothing.
 
-        After a change of size, wrap or choice, or when lines come before the first, the window may stand higher than the line it held. While
-        an index is still being built its lines are not all there, and the line that is held may be one of them.
+        After a change of size, wrap or choice, or when lines come before the first, the window may stand higher than the line it held.
+        While an index is still being built its lines are not all there, and the line that is held may be one of them.
         """
         if not self.follows and self.index.is_complete:
             self._hold(*self._place())
