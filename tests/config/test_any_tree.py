@@ -19,7 +19,8 @@ from tests.config.trees import Tree
 
 PROFILE = settings.get_profile("generated")
 GENERATED = settings(PROFILE, max_examples=max(PROFILE.max_examples // 2, 1))  # each loads a set of files
-OTHERS = {"db.toml": projects.SERVICE, "group.toml": "[target]\n", "worker@.toml": projects.SERVICE}
+# Not enabled: two enabled units that conflict are a fault of neither alone.
+OTHERS = {"db.toml": f"[unit]\nenabled = false\n{projects.SERVICE}", "group.toml": "[target]\n", "worker@.toml": projects.SERVICE}
 NO_MAIN_TABLE = ("one of [service], [task] or [target] is needed", "a unit is one thing")
 
 

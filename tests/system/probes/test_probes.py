@@ -1,149 +1,15 @@
 """Probes against real sockets, pipes and logs: what is asked, what is answered, and that nothing goes on after a stop."""
 
 import asyncio
-import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from supervisor.daemon.logfollow import LogFollowers
-from supervisor.daemon.logs import LogPump
-from supervisor.daemon.probes import Probes
-from supervisor.daemon.reactor import LoopReactor, Registrations
-from supervisor.daemon.readypipes import ReadyPipes
-from supervisor.model.effects import StartProbe, StopProbes
-from supervisor.model.events import ProbeReported
-from supervisor.model.specification import Command, Probe
-
-DEADLINE_S = 20
-T = TypeVar("T")
-Handler = Callable[[socket.socket], None]
-OFTEN_US = 1_000
-
-
-class Asking:
-    """Probes on a loop of their own, with a pump for the log probes."""
-
-    def __init__(self, directory: Path) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.registrations = Registrations()
-        self.pump = LogPump(str(directory / "logs"))
-        self.pump.start()
-        self.followers = LogFollowers(self.pump, self.registrations)
-        self.pipes = ReadyPipes(self.registrations)
-        self.reports: asyncio.Queue[ProbeReported] = asyncio.Queue()
-        self.commands: list[tuple[str, Command, int]] = []
-        self._listeners: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self.probes = Probes(self.registrations, self.reports.put_nowait, self.run_command, self.followers, self.pipes)
-        self.registrations.attach(LoopReactor(self.loop))
-
-    async def run_command(self, unit: str, command: Command, timeout_us: int) -> tuple[bool, str]:
-        self.commands.append((unit, command, timeout_us))
-        return len(self.commands) > 1, f"attempt {len(self.commands)}"
-
-    def do(self, awaitable: Awaitable[T]) -> T:
-        async def bounded() -> T:
-            async with asyncio.timeout(DEADLINE_S):
-                return await awaitable
-
-        return self.loop.run_until_complete(bounded())
-
-    def start(self, kind: str, target: str, *, token: int = 1, index: int = 0, timeout_us: int = 5_000_000, **options: object) -> None:
-        probe = Probe("ready", kind, target, interval_us=OFTEN_US, timeout_us=timeout_us, **options)  # type: ignore[arg-type]  # whatever options a row names
-        self.probes.start(StartProbe("web", token, index), probe)
-
-    def next(self) -> ProbeReported:
-        return self.do(self.reports.get())
-
-    def answer(self, kind: str, target: str, **options: int) -> tuple[bool, str]:
-        """The first answer of a probe that is stopped again."""
-        self.start(kind, target, **options)
-        report = self.next()
-        self.probes.stop(StopProbes("web", 1))
-        return report.ok, report.text
-
-    def serve(self, handler: Handler) -> int:
-        """A server on a free port of 127.0.0.1 with a thread for each connection; the port."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self._listeners.append(listener)
-        self._in_thread(lambda: self._accept(listener, handler))
-        return int(listener.getsockname()[1])
-
-    def _accept(self, listener: socket.socket, handler: Handler) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return  # shut down by `close`
-            self._in_thread(lambda connection=connection: _handle(connection, handler))  # type: ignore[misc] # the default binds
-
-    def _in_thread(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work)
-        self._threads.append(thread)
-        thread.start()
-
-    def _turn(self) -> None:
-        for _ in range(20):
-            self.loop.run_until_complete(asyncio.sleep(0))
-
-    def wait_as_long_as_a_probe(self) -> None:
-        """Until a probe that begins now has been asked twice: what was to happen at an interval before has happened."""
-        port = self.serve(_saying(b""))
-        probe = Probe("ready", "tcp", f"127.0.0.1:{port}", interval_us=OFTEN_US, initial_delay_us=OFTEN_US)
-        self.probes.start(StartProbe("clock", 1, 0), probe)
-        assert [self.next().unit, self.next().unit] == ["clock", "clock"]
-        self.probes.stop(StopProbes("clock", 1))
-
-    def close(self) -> None:
-        self.probes.close()
-        self._turn()
-        for listener in self._listeners:
-            listener.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(DEADLINE_S)
-        for listener in self._listeners:
-            listener.close()
-        self.followers.close()
-        self.pump.stop()
-        self.loop.run_until_complete(self.loop.shutdown_default_executor())
-        self.loop.close()
-
-
-@pytest.fixture
-def asking(tmp_path: Path) -> Iterator[Asking]:
-    made = Asking(tmp_path)
-    yield made
-    made.close()
-
-
-def _handle(connection: socket.socket, handler: Handler) -> None:
-    with connection:
-        try:
-            handler(connection)
-        except ConnectionError:
-            pass  # the asker hung up
-
-
-def _read_request(connection: socket.socket) -> bytes:
-    request = b""
-    while b"\r\n\r\n" not in request and (data := connection.recv(4096)):
-        request += data
-    return request
-
-
-def _saying(answer: bytes, requests: list[bytes] | None = None) -> Handler:
-    def handle(connection: socket.socket) -> None:
-        request = _read_request(connection)
-        if requests is not None:
-            requests.append(request)
-        connection.sendall(answer)
-
-    return handle
+from supervisor.model.effects import StopProbes
+from supervisor.model.specification import Command
+from tests.system.probes.asking import DEADLINE_S, OFTEN_US, Asking, read_request, saying
 
 
 def _free_port() -> int:
@@ -166,7 +32,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize(("answer", "ok", "text"), ANSWERS.values(), ids=ANSWERS.keys())
 def test_http(asking: Asking, answer: bytes, ok: bool, text: str) -> None:
-    url = f"http://127.0.0.1:{asking.serve(_saying(answer))}/health"
+    url = f"http://127.0.0.1:{asking.serve(saying(answer))}/health"
     said_ok, said = asking.answer("http", url)
     assert said_ok is ok
     assert said.startswith(text.format(url=url)) and len(said) < 300
@@ -174,7 +40,7 @@ def test_http(asking: Asking, answer: bytes, ok: bool, text: str) -> None:
 
 def test_http_asks_what_stands_in_the_url(asking: Asking) -> None:
     requests: list[bytes] = []
-    port = asking.serve(_saying(b"HTTP/1.1 200 OK\r\n\r\n", requests))
+    port = asking.serve(saying(b"HTTP/1.1 200 OK\r\n\r\n", requests))
     asking.answer("http", f"http://localhost:{port}/a/b?c=d#e")
     assert requests[0].startswith(f"GET /a/b?c=d HTTP/1.1\r\nHost: localhost:{port}\r\n".encode())
 
@@ -207,7 +73,7 @@ def test_a_target_that_is_no_url_is_said_to_be_none(asking: Asking, target: str)
 
 
 def test_tcp_is_good_when_the_port_accepts(asking: Asking) -> None:
-    port = asking.serve(_saying(b""))
+    port = asking.serve(saying(b""))
     assert asking.answer("tcp", f"127.0.0.1:{port}") == (True, f"connected to 127.0.0.1:{port}")
 
 
@@ -262,7 +128,7 @@ def test_no_two_questions_of_one_probe_overlap(asking: Asking) -> None:
     def slow(connection: socket.socket) -> None:
         open_now.append(1)
         most.append(len(open_now))
-        _read_request(connection)
+        read_request(connection)
         # Answered only when the loop has gone round for far longer than an interval.
         asked.set()
         assert may_answer.wait(DEADLINE_S)
@@ -289,7 +155,7 @@ def test_an_answer_under_way_is_not_reported_after_the_stop(asking: Asking) -> N
     asked, hung_up = threading.Event(), threading.Event()
 
     def late(connection: socket.socket) -> None:
-        _read_request(connection)
+        read_request(connection)
         asked.set()
         try:
             connection.recv(1)  # ends when the asker hangs up
@@ -304,7 +170,7 @@ def test_an_answer_under_way_is_not_reported_after_the_stop(asking: Asking) -> N
 
 
 def test_stopping_one_token_leaves_the_probes_of_another(asking: Asking) -> None:
-    port = asking.serve(_saying(b""))
+    port = asking.serve(saying(b""))
     asking.start("tcp", f"127.0.0.1:{port}", token=1)
     asking.start("tcp", f"127.0.0.1:{port}", token=2, index=3)
     asking.probes.stop(StopProbes("web", 1))
@@ -317,140 +183,3 @@ def test_a_probe_that_was_stopped_in_its_initial_delay_never_asks(asking: Asking
     asking.probes.stop(StopProbes("web", 1))
     asking.wait_as_long_as_a_probe()
     assert asking.commands == []
-
-
-def test_a_log_probe_sees_the_line_that_comes(asking: Asking) -> None:
-    fd = asking.pump.open_pipe("web")
-    asking.start("log", r"listening on \d+")
-    os.write(fd, b"starting\n\x1b[32mlistening\x1b[0m on 80\nlistening on 81\n")
-    report = asking.next()
-    assert (report.ok, report.text) == (True, "output matched: listening on 80")
-    os.write(fd, b"listening on 82\n")
-    asking.pump.drain("web")
-    asking.do(asyncio.sleep(0))
-    assert asking.reports.empty()  # it is told once
-
-
-def test_a_log_probe_sees_a_line_that_was_written_before_it_began_but_none_of_the_last_run(asking: Asking) -> None:
-    fd = asking.pump.open_pipe("web")
-    os.write(fd, b"ready (last run)\n")
-    asking.pump.mark("web")
-    os.write(fd, b"ready (this run)\n")
-    asking.pump.drain("web")
-    asking.start("log", "^ready")
-    assert asking.next().text == "output matched: ready (this run)"
-
-
-def test_a_log_probe_goes_on_over_a_new_manager_where_the_run_began(asking: Asking) -> None:
-    held = os.dup(asking.pump.open_pipe("web"))
-    os.write(held, b"ready (last run)\n")
-    marked = asking.pump.mark("web")
-    os.write(held, b"ready (this run)\n")
-    asking.pump.close_pipe("web")
-    asking.pump.adopt("web", held, marked)
-    asking.start("log", "^ready")
-    assert asking.next().text == "output matched: ready (this run)"
-
-
-def test_a_line_that_arrives_in_pieces_is_one_line(asking: Asking) -> None:
-    fd = asking.pump.open_pipe("web")
-    asking.pump.mark("web")
-    asking.start("log", "^all in one$")
-    for piece in (b"all ", b"in ", b"one"):
-        os.write(fd, piece)
-        asking.pump.drain("web")
-        asking.do(asyncio.sleep(0))
-    assert asking.reports.empty()
-    os.write(fd, b"\n")
-    assert asking.next().ok
-
-
-def test_a_log_probe_counts_matching_lines_up_to_its_threshold(asking: Asking) -> None:
-    fd = asking.pump.open_pipe("web")
-    asking.start("log", "joined", success_threshold=2)
-    os.write(fd, b"one joined\ntwo joined\nthree joined\n")
-    assert [asking.next().text, asking.next().text] == ["output matched: one joined", "output matched: two joined"]
-    assert asking.reports.empty()
-
-
-def test_a_line_on_a_standard_error_that_is_kept_apart_counts_too(asking: Asking) -> None:
-    asking.pump.open_pipe("web")
-    err = asking.pump.open_pipe("web/stderr")
-    asking.start("log", "listening")
-    os.write(err, b"now listening\n")
-    asking.pump.drain("web")
-    assert asking.next().ok
-
-
-def test_a_pattern_that_is_none_is_said_to_be_none(asking: Asking) -> None:
-    asking.pump.open_pipe("web")
-    ok, text = asking.answer("log", "(")
-    assert not ok and text.startswith("cannot look for '(' in the output: ")
-
-
-def test_an_fd_probe_is_good_at_the_newline(asking: Asking) -> None:
-    child_end = os.dup(asking.pipes.renew("web", 0))
-    asking.start("fd", "3")
-    os.write(child_end, b"not yet")
-    os.write(child_end, b"\n")
-    report = asking.next()
-    assert (report.ok, report.text) == (True, "newline on descriptor 3")
-    os.close(child_end)
-    asking.pipes.close("web", 0)
-
-
-def test_a_newline_that_came_before_the_probe_began_counts_but_not_one_of_the_last_run(asking: Asking) -> None:
-    last_run = os.dup(asking.pipes.renew("web", 0))
-    this_run = os.dup(asking.pipes.renew("web", 0))
-    os.write(last_run, b"\n")
-    asking.start("fd", "3")
-    asking.do(asyncio.sleep(0))
-    assert asking.reports.empty()
-    os.write(this_run, b"\n")
-    assert asking.next().ok
-    os.close(last_run)
-    os.close(this_run)
-    asking.pipes.close("web", 0)
-
-
-def test_an_fd_probe_without_a_pipe_says_so(asking: Asking) -> None:
-    assert asking.answer("fd", "3") == (False, "no pipe was passed as descriptor 3")
-
-
-def test_a_child_that_reads_its_own_end_blocks_nobody(asking: Asking) -> None:
-    fd = asking.pipes.renew("web", 0)
-    asking.start("fd", "3")
-    asking.do(asyncio.sleep(0))
-    os.write(fd, b"x\n")
-    assert os.read(fd, 10) == b"x\n"
-    asking.do(asyncio.sleep(0))
-    os.write(fd, b"\n")
-    assert asking.next().ok
-    asking.pipes.close("web", 0)
-
-
-def test_a_probe_that_was_started_before_there_was_a_loop_is_asked_when_there_is_one(tmp_path: Path) -> None:
-    registrations = Registrations()
-    pump = LogPump(str(tmp_path / "logs"))
-    followers = LogFollowers(pump, registrations)
-    reports: list[ProbeReported] = []
-    loop = asyncio.new_event_loop()
-    answered = asyncio.Event()
-
-    def report(reported: ProbeReported) -> None:
-        reports.append(reported)
-        answered.set()
-
-    async def run_command(unit: str, command: Command, timeout_us: int) -> tuple[bool, str]:
-        return True, "well"
-
-    probes = Probes(registrations, report, run_command, followers, ReadyPipes(registrations))
-    probes.start(StartProbe("web", 1, 0), Probe("ready", "exec", "", command=Command("/bin/true", ("true",))))
-    registrations.attach(LoopReactor(loop))
-    loop.run_until_complete(asyncio.wait_for(answered.wait(), DEADLINE_S))
-    assert reports == [ProbeReported("web", 1, 0, True, "well")]
-    probes.close()
-    loop.run_until_complete(asyncio.sleep(0))
-    followers.close()
-    pump.stop()
-    loop.close()
