@@ -17,7 +17,8 @@ from supervisor.daemon.logs import LogPump
 from supervisor.model.specification import Log
 
 SIZE_BYTES = 4096
-LOG = Log(max_size_bytes=SIZE_BYTES, keep=1000, compress=True)
+LOG = Log(max_size_bytes=SIZE_BYTES, keep=1000)
+COMPRESSED = Log(max_size_bytes=SIZE_BYTES, keep=1000, compress=True)  # by the step of that name alone: here no manager is ever gone
 
 # What may happen to a log, one after the other. "kill": the manager dies with bytes in the pipe, and another one takes it over.
 WRITE = st.tuples(
@@ -65,7 +66,7 @@ class World:
             self.pump.adopt("web", os.dup(self.pipe))
         self.pump.drain("web")
         if step == "compress":
-            LogKeeping(self.directory).tidy(self.log, LOG)
+            LogKeeping(self.directory).tidy(self.log, COMPRESSED)
         elif step == "follow":
             self.follow()
         elif step == "damage" and segments(self.log):

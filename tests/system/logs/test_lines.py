@@ -217,7 +217,7 @@ def in_pages(read: Callable[[Any], Reading], counts: list[int], most: int) -> li
     """The lines in pages of these sizes, each read anew from the cursor of the one before."""
     found: list[Named] = []
     cursor = None
-    for count in counts * (most + 1):
+    for count in counts * (most + 2):  # each stream may end with a line that may still grow: backwards these come first
         reading = read(cursor)
         found += named(reading.take(count), whole=True)
         cursor = reading.cursor
