@@ -7,7 +7,7 @@ name, is gone over to only after the held one has been read to its end. Two read
 
 import os
 
-from supervisor.client.logfile import open_segment, segment_name, segments, tail_offset
+from supervisor.client.logfile import begins_anew, open_segment, segment_name, segments, tail_offset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class LocalTail:
     def _following(self) -> tuple[int, int] | None:
         """The segment to go over to: a later one, or another file under the number we hold; any, if ours was removed with all others."""
         numbers = segments(self.directory)
-        is_anew = self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink == 0 and max(numbers, default=0) < self._sequence
+        is_gone = self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink == 0 and max(numbers, default=0) < self._sequence
+        is_anew = is_gone and begins_anew(self.directory, self._sequence)
         for sequence in numbers:
             if (sequence < self._sequence and not is_anew) or (sequence == self._sequence and self._is_packed(sequence)):
                 continue

@@ -7,7 +7,9 @@ This module finds the segments and the last lines in them; it never writes, and 
 for a person is decoded with replacement and neutralised.
 """
 
+import errno
 import os
+import stat
 
 from supervisor.client.terminal import neutralise
 
@@ -34,19 +36,39 @@ def segments(directory: str) -> list[int]:
     return sorted(found)
 
 
+def begins_anew(directory: str, sequence: int) -> bool:
+    """Whether a log was removed and began anew, asked by who stood in segment `sequence` and finds neither it nor a later one.
+
+    Where `current` still leads as far, somebody removed the newest segment alone: what is left was read before, and the next one is
+    born with the next byte.
+    """
+    try:
+        stem = os.readlink(os.path.join(directory, CURRENT)).removesuffix(_SUFFIX)
+    except OSError:
+        return True
+    return not (stem.isascii() and stem.isdigit() and len(stem) < 19 and int(stem) >= sequence)
+
+
 def open_segment(directory: str, sequence: int) -> int:
     """A descriptor of the segment's text, to be read at any place; a compressed one is unpacked into a file without a name.
 
-    Raises OSError: FileNotFoundError when it was removed since it was listed.
+    Raises OSError: FileNotFoundError when it was removed since it was listed, or is no file: nothing of it can be read.
     """
     path = os.path.join(directory, segment_name(sequence))
     # Nobody who can write there may make a reader wait (a FIFO), or lead him elsewhere (a symlink).
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        return os.open(path, flags)
+        return _file(os.open(path, flags))
     except FileNotFoundError:
-        compressed = os.open(path + COMPRESSED_SUFFIX, flags)
+        compressed = _file(os.open(path + COMPRESSED_SUFFIX, flags))
     return _unpacked(compressed)
+
+
+def _file(descriptor: int) -> int:
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise FileNotFoundError(errno.ENOENT, "not a file")
 
 
 def _unpacked(compressed: int) -> int:

@@ -15,7 +15,7 @@ Never: writes, waits, or trusts the text. Bytes are given as they are; who shows
 
 import os
 
-from supervisor.client.logfile import open_segment, segment_name, segments
+from supervisor.client.logfile import begins_anew, open_segment, segment_name, segments
 from supervisor.client.logindex import CONTINUES, NO_RUN, Index
 
 TYPE_CHECKING = False
@@ -112,10 +112,13 @@ class Chunk:
 
 
 def smart_case(text: str) -> "Pattern[bytes]":
-    """A person's pattern: without a capital letter case does not matter, as journalctl has it. Raises re.error."""
+    """A person's pattern: without a capital letter case does not matter, as journalctl has it. Raises re.error.
+
+    What the command line gave that is no UTF-8 stands for the bytes themselves (surrogateescape).
+    """
     import re
 
-    return re.compile(text.encode(), re.IGNORECASE if text == text.lower() else 0)
+    return re.compile(text.encode(errors="surrogateescape"), re.IGNORECASE if text == text.lower() else 0)
 
 
 class LocalStream:
@@ -187,13 +190,13 @@ class LocalStream:
         return [directory, os.path.join(self.directory, segment_name(newest))] if newest else [directory]
 
     def _found(self, place: "Place") -> "Place":
-        """The place itself, or the first one after it; (0, 0) when there is none. Places beyond all segments are of a log that is gone."""
+        """The place itself, or the first one after it; (0, 0) when there is none. The begin where the log is gone and began anew."""
         numbers = segments(self.directory)
         if not numbers or place >= END:
             return 0, 0
         later = [number for number in numbers if number >= place[0]]
         if not later:
-            return numbers[0], 0
+            return (numbers[0] if begins_anew(self.directory, place[0]) else 0), 0
         return (later[0], place[1]) if later[0] == place[0] else (later[0], 0)
 
     def _next(self, sequence: int) -> int:

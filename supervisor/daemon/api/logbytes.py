@@ -7,7 +7,7 @@ rotation loses a byte. Called in a worker thread.
 
 import os
 
-from supervisor.client.logfile import last_lines_raw, open_segment, segments
+from supervisor.client.logfile import begins_anew, last_lines_raw, open_segment, segments
 
 ANSWER_LIMIT_BYTES = 1024 * 1024
 
@@ -32,7 +32,9 @@ def after(directory: str, cursor: str) -> tuple[bytes, str]:
             if content or not following:
                 return content, f"{sequence}:{offset}"
         elif not following:
-            # Nothing was written yet; or the whole log was removed, and begins anew.
+            # Nothing was written yet; or the newest segment was removed, or the whole log was, and begins anew.
+            if numbers and not begins_anew(directory, sequence):
+                return b"", f"{sequence}:{offset}"
             sequence, following = 0, min(numbers, default=0)
             if not following:
                 return b"", "0:0"

@@ -288,6 +288,51 @@ def test_following_through_the_api_misses_nothing_at_a_rotation(server: RunningS
     assert b"half" + b"".join(tail.more()) == b"\n".join(expected) + b"\n"
 
 
+Followed = Callable[[], bytes]  # what is new since it was asked the last time
+
+
+def following(server: RunningServer, log: Log, reader: str) -> Followed:
+    client = Client(Place(server.path, "--socket"))
+    if "bytes" in reader:
+        tail = RemoteTail(client, "web") if "API" in reader else LocalTail(log.directory)
+        b"".join(tail.last(1))
+        return lambda: b"".join(tail.more())
+    streams = logpages.remote_streams(client, "web") if "API" in reader else logpages.streams_of("web", log.directory)
+    reading = logpages.forward(streams, logpages.end_of(streams))
+    return lambda: b"".join(line.text + b"\n" for line in reading)
+
+
+@pytest.mark.parametrize("reader", ["bytes", "bytes through the API", "lines", "lines through the API"])
+def test_following_shows_nothing_again_when_the_newest_segment_alone_is_removed(server: RunningServer, log: Log, reader: str) -> None:
+    log.write(b"old\n")
+    log.next_segment()
+    log.write(b"held\n")
+    more = following(server, log, reader)
+    assert more() == b""
+    os.unlink(log.segment(2))
+    assert more() == b""
+    log.next_segment()
+    log.write(b"next\n")
+    assert more() == b"next\n"
+
+
+def test_what_is_no_file_under_a_segments_name_is_passed_over(server: RunningServer, log: Log) -> None:
+    log.write(b"one\n")
+    os.mkdir(log.segment(2))
+    os.mkfifo(log.segment(3))
+    os.mkdir(f"{log.segment(4)}.gz")
+    for line in ("logs web -o cat", "logs web -o cat --since @1", "logs web -o cat -n 5"):
+        ran = run(server.path, line)
+        assert (ran.out, ran.err, ran.status) == (b"one\n", "", 0)
+    assert Client(Place(server.path, "--socket")).log_bytes("web", 3)[0] == b"one\n"
+
+
+def test_a_pattern_of_any_bytes_is_looked_for(server: RunningServer, log: Log) -> None:
+    log.write(b"caf\xe9 ferm\xe9\ncaf\xc3\xa9\n")
+    line = os.fsdecode(b"logs web -o cat --grep f\xe9")
+    assert run(server.path, line).out == b"caf\xe9 ferm\xe9\n"
+
+
 def test_a_page_that_cannot_be_is_refused(server: RunningServer) -> None:
     client = Client(Place(server.path, "--socket"))
     for query in ({"after": "x"}, {"after": "0:0", "before": "1:1"}, {"run": "zz"}, {"count": "0"}, {"stream": "x"}):
