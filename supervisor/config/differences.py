@@ -78,6 +78,12 @@ DIFFERENCES = (
         "unit.upholds", "a unit that a person stopped stays down", "it is started again", "What a person stopped is started by nobody else."
     ),
     Difference(
+        "unit.upholds",
+        "a unit that hit its start limit stays down until somebody starts it",
+        "it is tried again every 10 s",
+        'A start limit that says give up means it; start_limit_policy = "delay" goes on trying.',
+    ),
+    Difference(
         "unit.wants", "an automatic restart leaves down what a person stopped", "it is started again", "The same: intent outlives restarts."
     ),
     Difference(

@@ -5,8 +5,13 @@ import inspect
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.tui.logscreen import Logs
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"  # read when textual is imported
 
@@ -30,3 +35,10 @@ def the_same_place_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> "Logs":
+    from tests.tui.logscreen import Logs  # textual may read the environment only now
+
+    return Logs(tmp_path)
