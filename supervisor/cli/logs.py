@@ -157,22 +157,22 @@ def _span(arguments: Arguments) -> tuple[int, int | None]:
 
 
 def _runs(text: str, found: list[_Log]) -> frozenset[bytes] | None:
-    """The run that `--run` means, of each unit; None without the option."""
-    return frozenset([_run(text, log) for log in found]) if text else None
-
-
-def _run(text: str, log: _Log) -> bytes:
-    known = list(dict.fromkeys(run for stream in log.streams for run in stream.runs()))
+    """The run that `--run` means, of each unit that has one; None without the option. Raises UsageError when no unit has."""
+    if not text:
+        return None
+    known = {log.unit: list(dict.fromkeys(run for stream in log.streams for run in stream.runs())) for log in found}
+    whose = f"the log of {found[0].unit} holds" if len(found) == 1 else "the logs of these units hold"
     if text == "0" or (text[0] == "-" and text[1:].isascii() and text[1:].isdigit()):
         back = int(text.removeprefix("-"))
-        if back >= len(known):
-            raise UsageError(f"--run {text}: the log of {log.unit} holds {len(known)} runs")
-        return known[-1 - back]
-    matching = [run for run in known if run.hex().startswith(text.lower())]
-    if len(matching) != 1:
-        which = "no run" if not matching else "several runs"
-        raise UsageError(f"--run {text}: the log of {log.unit} holds {which} of that id")
-    return matching[0]
+        chosen = frozenset(runs[-1 - back] for runs in known.values() if back < len(runs))
+        if not chosen:
+            most = max(len(runs) for runs in known.values())
+            raise UsageError(f"--run {text}: {whose} {most or 'no'} run{'' if most == 1 else 's'}{' at most' if len(found) > 1 else ''}")
+        return chosen
+    chosen = frozenset(run for runs in known.values() for run in runs if run.hex().startswith(text.lower()))
+    if len(chosen) != 1:
+        raise UsageError(f"--run {text}: {whose} {'several runs' if chosen else 'no run'} of that id")
+    return chosen
 
 
 # Showing
@@ -183,7 +183,7 @@ def _is_exact(session: Session, found: list[_Log], is_chosen: bool) -> bool:
     arguments = session.arguments
     if arguments.text("output") != "cat" or is_chosen or any(arguments.has(name) for name in ("stderr", "reverse")) or len(found) > 1:
         return False
-    has_own_stderr = any(True for _ in found[0].streams[1].backward())
+    has_own_stderr = any(chunk.lines for chunk in found[0].streams[1].backward())
     return not has_own_stderr and (arguments.has("raw") or not session.out.is_terminal)
 
 

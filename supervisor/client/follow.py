@@ -8,6 +8,8 @@ name, is gone over to only after the held one has been read to its end. Two read
 import os
 
 from supervisor.client.logfile import begins_anew, open_segment, segment_name, segments, tail_offset
+from supervisor.client.loglines import BEGIN
+from supervisor.client.logpages import RemoteStream, place_text, read_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class LocalTail:
 
 
 class RemoteTail:
-    """The same through the API; the last lines are at most what one answer carries (1 MiB)."""
+    """The same through the API, in as many answers as it takes."""
 
     pause_s: float | None = REMOTE_PAUSE_S
 
@@ -122,8 +124,24 @@ class RemoteTail:
         self._cursor = ""
 
     def last(self, lines: int) -> "Iterator[bytes]":
-        content, self._cursor = self._client.log_bytes(self._unit, min(lines, 100_000))
-        yield content
+        _, end = self._client.log_bytes(self._unit)  # where it ends now: who writes on may not hold us for ever
+        self._cursor = "0:0" if lines >= ALL else self._begin_of(lines) if lines else end
+        while read_place(self._cursor) < read_place(end):
+            before = self._cursor
+            content, self._cursor = self._client.log_bytes(self._unit, after=before)
+            if not content:
+                return
+            yield content
+
+    def _begin_of(self, lines: int) -> str:
+        """The cursor of the first of the last lines; of the begin where there are not as many."""
+        wanted, begin = lines, BEGIN
+        for chunk in RemoteStream(self._client, self._unit).backward():
+            for line in chunk.lines:
+                begin, wanted = line.place, wanted - 1
+                if not wanted:
+                    return place_text(begin)
+        return place_text(begin)
 
     def more(self) -> "Iterator[bytes]":
         while True:

@@ -188,6 +188,20 @@ def test_the_api_gives_the_same_bytes_to_whom_may_not_open_the_files(server: Run
     assert b"".join(tail.more()) == b"another segment\n"
 
 
+@pytest.mark.parametrize("choice", ["", "-n all", "-n 2", "-n 0"])
+def test_cat_through_the_api_is_byte_exact_however_much_it_is(server: RunningServer, log: Log, choice: str) -> None:
+    log.write(b"first\n")
+    with open(log.segment(1), "ab") as file:
+        file.write(b"\xff" * (3 << 20) + b"\n")
+    log.next_segment()
+    log.write(BYTES)
+    exact = run(server.path, f"logs web -o cat {choice}").out
+    server.world.log_root = os.path.relpath(server.world.log_root)  # a path that no client believes
+    through_api = run(server.path, f"logs web -o cat {choice}")
+    assert (through_api.out == exact, through_api.err, through_api.status) == (True, "", 0)
+    assert len(exact) == {"-n 0": 0, "-n 2": len(BYTES)}.get(choice, 6 + (3 << 20) + 1 + len(BYTES))
+
+
 RUNS = (b"\xaa" * 16, b"\xbb" * 16)
 
 
@@ -214,6 +228,8 @@ SELECTIONS = {
     "logs web --run 0": TWO,
     "logs web --run -1": ONE,
     "logs web --run bbbb": TWO,
+    "logs --run bbbb": TWO,
+    "logs db web --run -1": ONE,
     "logs web --grep two": TWO,
     "logs web --grep O": "",
     "logs web --since @1 -o cat": "one\nTwo\n",
@@ -360,6 +376,9 @@ REFUSED = {
     "logs web --since soon": "--since: expected a time such as",
     "logs web --run -2": "--run -2: the log of web holds 2 runs",
     "logs web --run cc": "--run cc: the log of web holds no run of that id",
+    "logs web db --run -2": "--run -2: the logs of these units hold 2 runs at most",
+    "logs web db --run cc": "--run cc: the logs of these units hold no run of that id",
+    "logs db --run 0": "--run 0: the log of db holds no runs",
     "logs web -f --until today": "-f shows what comes",
     "logs web -f -r": "-f shows what comes",
 }
