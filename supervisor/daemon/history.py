@@ -3,8 +3,9 @@
 Laws:
 - Entries are gathered on the loop's thread and handed over together, a fifth of a second after the first: while something happens
   no second thread wakes, which would take the interpreter's lock from the loop. At most WAITING_MAX wait to be written.
-- What cannot be written (a full disk) is held, up to HELD_MAX, and tried again with the next entries; beyond that the oldest is
-  given up and counted. A record of a run is asked back from the keeper only when it is written or given up.
+- What cannot be written (a full disk, a file that somebody has locked) is held, up to HELD_MAX, and tried again with the next entries,
+  before the next question and at the end; beyond that the oldest is given up and counted. A record of a run is asked back from the
+  keeper only when it is written or given up.
 - A damaged file is put aside as `history.db.damaged` and a new one begun; the file of a later supd is left alone and nothing is
   recorded. supd goes on in every case, and `notes` says what is wrong.
 - A question sees everything that was noted before it was asked.
@@ -160,6 +161,7 @@ class History:
             for start in range(0, len(item), BATCH_MAX):
                 self._write(item[start : start + BATCH_MAX])
             self._taken_count += len(item)
+        self._write([])
         if self._connection is not None:
             self._connection.close()
 
@@ -187,6 +189,7 @@ class History:
             self._on_written(over)
 
     def _answer(self, question: Question) -> None:
+        self._write([])  # what could not be written before it was asked may be now
         result = self._attempt(question.ask)
         question.answer(result, None if result is not None else HistoryError(f"{self._trouble or 'history cannot be read'}"))
 
@@ -207,7 +210,8 @@ class History:
                 self._trouble = f"cannot open {self.path}: {error.strerror}"
                 return None
             else:
-                self._trouble = ""
+                if not self._held:  # else it can be read, and still not be written
+                    self._trouble = ""
                 return result
         return None
 

@@ -250,6 +250,38 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(tmp_pa
     history.close(10)
 
 
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[History, sqlite3.Connection]:
+    """A history in which run 1 is written and run 2 is not, and who holds the lock on its file."""
+    monkeypatch.setattr(history_module, "LOCK_WAIT_S", 0.0)
+    history = opened(tmp_path)
+    history.put(run(1))
+    assert ids(asked(history)) == [1]
+    holder = sqlite3.connect(history.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    history.put(run(2))
+    return history, holder
+
+
+def test_while_somebody_locks_the_file_it_is_read_and_the_trouble_told_until_all_is_written(
+    locked: tuple[History, sqlite3.Connection],
+) -> None:
+    history, holder = locked
+    assert ids(asked(history)) == [1]
+    assert history.notes() == [f"cannot write {history.path}: database is locked; what happens now is held and written later"]
+    holder.close()
+    assert (ids(asked(history)), history.notes()) == ([1, 2], [])
+    history.close(10)
+
+
+def test_what_is_still_held_at_the_end_is_written(locked: tuple[History, sqlite3.Connection], tmp_path: Path) -> None:
+    history, holder = locked
+    asked(history)
+    holder.close()
+    history.close(10)
+    assert ids(asked(opened(tmp_path))) == [1, 2]
+
+
 def test_what_cannot_be_held_any_longer_is_given_up_counted_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_module, "HELD_MAX", 2)
     written = Written()
