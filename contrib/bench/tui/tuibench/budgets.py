@@ -23,7 +23,8 @@ SETTLE_S = 4.0
 KEYS = 40
 ROUNDS = 3
 LINK_BYTES_S = 60_000
-KEY_PAUSE_S = 0.15
+KEY_PAUSE_S = 0.2
+CURSOR = "48;2;32;54;73m"  # what the background of the cursor's row is in the dark theme
 
 
 @contextlib.contextmanager
@@ -71,12 +72,12 @@ def start() -> None:
 
 
 def keys(terminal: Terminal) -> tuple[float, float]:
-    """Median and maximum of the milliseconds from `j` or `k` to what the detail pane says of the next unit; the log changes with it."""
+    """Median and maximum of the milliseconds from `j` or `k` to the cursor on the other row; the detail and the log change with it."""
     times = []
     for number in range(KEYS):
         terminal.read(KEY_PAUSE_S)
-        key, there = ("j", 1) if number % 2 == 0 else ("k", 0)
-        times.append(terminal.key(key, f"D{there:04d}") * 1000)
+        key, name = ("j", "svc-0001") if number % 2 == 0 else ("k", "svc-0000")
+        times.append(terminal.key(key, CURSOR + name) * 1000)
     return statistics.median(times), max(times)
 
 
