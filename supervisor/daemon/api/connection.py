@@ -169,7 +169,7 @@ class Connection:
         transport = self._writer.transport
         self._writer.close()
         if transport.get_write_buffer_size() > 0:
-            asyncio.get_running_loop().call_later(self._idle_s, transport.abort)
+            asyncio.get_running_loop().call_later(self._idle_s, _cut_off, transport)
 
     def _write(self, *events: h11.Event) -> None:
         data = b"".join(self._http.send(event) or b"" for event in events)
@@ -179,3 +179,9 @@ class Connection:
     async def _drain(self) -> None:
         async with asyncio.timeout(self._idle_s):
             await self._writer.drain()
+
+
+def _cut_off(transport: asyncio.WriteTransport) -> None:
+    """One that has sent everything meanwhile is closed already, and must not be aborted: it has no loop any more."""
+    if transport.get_write_buffer_size() > 0:
+        transport.abort()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -112,19 +113,20 @@ class Bar(Widget, can_focus=False):
     @property
     def text(self) -> str:
         """What stands in the line, for tests and for people who read the screen by ear."""
-        return self._strip(self.size.width).text.rstrip()
+        return self._strip(self.size.width, self.rich_style).text.rstrip()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        line = self._strip(self.size.width).crop_extend(crop.x, crop.right, self.rich_style)
-        blank = Strip.blank(crop.width, self.rich_style)
+        base = self.rich_style
+        line = self._strip(self.size.width, base).crop_extend(crop.x, crop.right, base)
+        blank = Strip.blank(crop.width, base)
         return [line if y == 0 else blank for y in range(crop.y, crop.bottom)]
 
-    def _strip(self, width: int) -> Strip:
+    def _strip(self, width: int, base: Style) -> Strip:
         host = host_of(self)
-        key = (width, self.rich_style, host.theme_key)
+        key = (width, base, host.theme_key)
         if self._line is not None and self._line[0] == key:
             return self._line[1]
-        base, segments, x = self.rich_style, [], 0
+        segments, x = [], 0
         for placed in place(self._pieces, width, self.gap, self.margin):
             segments.append(Segment(" " * (placed.x - x), base))
             text = host.drawn(placed.piece.text)

@@ -39,6 +39,8 @@ class TextLines(Widget, can_focus=True):
         self._lines: Sequence[Line] = ()
         self._top = 0
         self._is_stale = False
+        self._made: dict[int, Strip] = {}  # the lines on the screen, for as long as what they are made of is the same
+        self._made_for: object = None
 
     def show(self, lines: Sequence[Line], from_top: bool = False) -> None:
         """From now on these; `from_top`: they are about something else, so scrolling begins anew."""
@@ -90,7 +92,17 @@ class TextLines(Widget, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         base, behind = self.rich_style, self.background_colors[1]  # once a painting: each is a walk up to the screen
-        return [self._strip(y, base, behind).crop_extend(crop.x, crop.right, base) for y in range(crop.y, crop.bottom)]
+        key = (self._lines, self._top, self._is_stale, self.size, base, behind, host_of(self).theme_key)
+        if key != self._made_for:
+            self._made, self._made_for = {}, key
+        return [self._kept(y, base, behind).crop_extend(crop.x, crop.right, base) for y in range(crop.y, crop.bottom)]
+
+    def _kept(self, y: int, base: Style, behind: Color) -> Strip:
+        """A line is made once: it is painted again whenever anything beside it changes."""
+        strip = self._made.get(y)
+        if strip is None:
+            strip = self._made[y] = self._strip(y, base, behind)
+        return strip
 
     def _strip(self, y: int, base: Style, behind: Color) -> Strip:
         host, at = host_of(self), self._top + y
