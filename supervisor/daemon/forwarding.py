@@ -152,7 +152,7 @@ class Destination:
                     self._flush()
                 name, _ = self._grown.popitem()
                 try:
-                    self._forward(name)
+                    was_sent = self._forward(name)
                 except OSError as error:
                     self._grown[name] = None
                     self._note_trouble(error.strerror or str(error))
@@ -161,8 +161,9 @@ class Destination:
                         self._grown.clear()
                     pause_s = min(pause_s * 2, RETRY_MAX_S)
                 else:
-                    pause_s = RETRY_FIRST_S
-                    self._note_trouble("")
+                    if was_sent:  # a stream without news says nothing of the receiver
+                        pause_s = RETRY_FIRST_S
+                        self._note_trouble("")
         self._flush()
         self._sender.close()
 
@@ -173,15 +174,18 @@ class Destination:
         elif before and not text:
             self._say(f"logs are forwarded to {self.name} again; {self.dropped_bytes} bytes were skipped so far")
 
-    def _forward(self, name: str) -> None:
-        stream = self._streams[name]
+    def _forward(self, name: str) -> bool:
+        """Send what is new in this stream; whether that was anything. Raises OSError."""
+        stream, was_sent = self._streams[name], False
         for chunk in stream.forward(self._places[name]):
             for line in chunk.lines:
                 if not line.ends:
-                    return  # it is sent when it is whole
+                    return was_sent  # it is sent when it is whole
                 self._sender.send(line)
+                was_sent = True
                 self._note(name, line.next_place)
             self._note(name, chunk.place)
+        return was_sent
 
     def _note(self, name: str, place: Place) -> None:
         self._places[name] = place

@@ -1,5 +1,6 @@
 """Forwarding to journald and syslog: what is sent, in which form, and that no receiver holds anything up."""
 
+import errno
 import os
 import re
 import socket
@@ -152,6 +153,23 @@ def test_a_receiver_that_is_away_or_slow_holds_up_nobody_and_gets_everything_whe
     assert kept.said[-1] == f"logs are forwarded to syslog:{away} again; 0 bytes were skipped so far"
     good.close()
     late.close()
+
+
+def test_a_stream_without_news_does_not_pass_for_a_receiver_that_is_back(pumping: Pumping, kept: Kept) -> None:
+    attempts = threading.Semaphore(0)
+
+    class Away(Sender):
+        def send(self, line: Line) -> None:
+            attempts.release()
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    forwarding = Forwarding(pumping.pump, kept.places, kept.places.update, kept.said.append, Away)
+    pumping.pump.configure("web", Log(forward=("syslog:udp:127.0.0.1:9",)))
+    for number in range(4):  # each line has the empty stream of standard error looked at too
+        write(pumping, "web", b"line %d\n" % number)
+        assert attempts.acquire(timeout=DEADLINE_S)
+    forwarding.close(DEADLINE_S)
+    assert kept.said == ["cannot forward logs to syslog:udp:127.0.0.1:9: Connection refused; they are kept and sent later"]
 
 
 def test_what_is_too_far_behind_is_skipped_counted_and_said(pumping: Pumping, begin: Begin, place: Path) -> None:
