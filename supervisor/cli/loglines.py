@@ -56,10 +56,17 @@ def _harmless(text: bytes) -> bytes:
 
 
 def _as_text(session: Session, texts: _Texts) -> "Show":
+    open_line: Line | None = None
+
     def show(line: Line) -> None:
+        nonlocal open_line
+        if open_line is not None and not (line.continues and (line.unit, line.stream) == (open_line.unit, open_line.stream)):
+            sys.stdout.buffer.write(b"\n")  # what was said next is no part of it
         texts.write(line)
-        if line.next_offset > line.offset + line.size_bytes or session.out.is_terminal:
-            sys.stdout.buffer.write(b"\n")  # a line that was cut, or is not over yet, has none
+        has_newline = line.next_offset > line.offset + line.size_bytes or session.out.is_terminal
+        if has_newline:
+            sys.stdout.buffer.write(b"\n")
+        open_line = None if has_newline else line  # it was cut, or is not over yet
 
     return show
 

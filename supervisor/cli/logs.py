@@ -212,8 +212,9 @@ def _copy(log: _Log, count: int, follows: bool) -> None:
 
 def _past(streams: "list[Stream]", wanted: Filter, count: int, is_reversed: bool) -> "loglines.Lines":
     if count >= ALL:
-        return iter(logpages.backward(streams, None, wanted) if is_reversed else logpages.forward(streams, None, wanted))
-    found = logpages.backward(streams, None, wanted).take(count)
+        read = logpages.backward if is_reversed else logpages.forward
+        return iter(read(streams, None, wanted, in_time=True))
+    found = logpages.backward(streams, None, wanted, in_time=True).take(count)
     return iter(found if is_reversed else found[::-1])
 
 

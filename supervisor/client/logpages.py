@@ -9,7 +9,8 @@
 
 To follow: `forward` from the cursor of where one stands, and `take` again whenever the files or the clock say so; a reading that came to
 the end goes on with what was written since. A last line that has no newline yet comes after all others, with `ends` False, and comes
-again, whole, later.
+again, whole, later. Who will not ask again takes it `in_time`: many a program ends without a newline, and its last words are as old as
+they are.
 To show a window: `backward` and `forward` from one cursor never show a line twice and leave none out.
 
 Laws:
@@ -69,14 +70,18 @@ def remote_streams(client: "Client", unit: str) -> "list[Stream]":
     return [RemoteStream(client, unit), RemoteStream(client, unit, ERR)]
 
 
-def forward(streams: "Sequence[Stream]", cursor: "Cursor | None" = None, wanted: Filter = EVERYTHING) -> "Reading":
-    """Oldest first, from the cursor or the begin."""
-    return Reading(streams, cursor or {}, wanted, is_forward=True)
+def forward(
+    streams: "Sequence[Stream]", cursor: "Cursor | None" = None, wanted: Filter = EVERYTHING, *, in_time: bool = False
+) -> "Reading":
+    """Oldest first, from the cursor or the begin. `in_time`: an open last line too stands at its time."""
+    return Reading(streams, cursor or {}, wanted, is_forward=True, in_time=in_time)
 
 
-def backward(streams: "Sequence[Stream]", cursor: "Cursor | None" = None, wanted: Filter = EVERYTHING) -> "Reading":
-    """Newest first, from the cursor or the end."""
-    return Reading(streams, cursor or {}, wanted, is_forward=False)
+def backward(
+    streams: "Sequence[Stream]", cursor: "Cursor | None" = None, wanted: Filter = EVERYTHING, *, in_time: bool = False
+) -> "Reading":
+    """Newest first, from the cursor or the end. `in_time`: an open last line too stands at its time."""
+    return Reading(streams, cursor or {}, wanted, is_forward=False, in_time=in_time)
 
 
 def end_of(streams: "Sequence[Stream]") -> "Cursor":
@@ -91,9 +96,10 @@ def end_of(streams: "Sequence[Stream]") -> "Cursor":
 class Reading:
     """An iterator of `Line`s over several streams. `is_over`: the end (or the begin) was reached."""
 
-    def __init__(self, streams: "Sequence[Stream]", cursor: "Cursor", wanted: Filter, *, is_forward: bool) -> None:
+    def __init__(self, streams: "Sequence[Stream]", cursor: "Cursor", wanted: Filter, *, is_forward: bool, in_time: bool = False) -> None:
         first = BEGIN if is_forward else END
         self._feeds = [_Feed(one, cursor.get((one.unit, one.stream), first), wanted, is_forward, n) for n, one in enumerate(streams)]
+        self._in_time = in_time
         self._ready: list[tuple[int, int, _Feed]] = []  # a heap of those that have a line
         self._hungry: list[_Feed] = []  # those that may have one
         self.is_over = True
@@ -118,7 +124,7 @@ class Reading:
                     scan_limit_bytes -= feed.fill()
                 self._hungry.pop()
                 if feed.lines:
-                    heappush(self._ready, feed.key())
+                    heappush(self._ready, feed.key(in_time=self._in_time))
             if not self._ready:
                 self.is_over = True
                 break
@@ -169,9 +175,9 @@ class _Feed:
             self.place = chunk.place
         return max(chunk.scanned_bytes, 1)
 
-    def key(self) -> "tuple[int, int, _Feed]":
+    def key(self, *, in_time: bool) -> "tuple[int, int, _Feed]":
         line = self.lines[-1]
-        time_us = line.time_us if line.ends else _LAST_US
+        time_us = line.time_us if line.ends or in_time else _LAST_US
         return (time_us, self._number, self) if self._is_forward else (-time_us, -self._number, self)
 
     def take(self) -> Line:

@@ -391,6 +391,21 @@ def test_what_cannot_be_chosen_is_refused(server: RunningServer, timed: Log, lin
     assert expected in ran.err
 
 
+@pytest.mark.parametrize("choice", ["", "-n all", "-n 3"])
+def test_last_words_without_a_newline_stand_at_their_time(server: RunningServer, timed: Log, choice: str) -> None:
+    from supervisor.client.logindex import Entry
+
+    db = Log(server, "db")
+    db.write(b"good bye")
+    with open(os.path.join(db.directory, "00000001.idx"), "wb") as index:
+        index.write(Entry(0, 15_000_000).pack())
+    shown = [ONE, "Jan 01 00:00:15 db: good bye\n", TWO]
+    assert [line for line in run(server.path, f"logs web db {choice}").text.splitlines(True) if line != BOUNDARY] == shown
+    assert run(server.path, "logs web db -n 1").text == TWO
+    assert run(server.path, f"logs web db -o cat {choice}").text == "one\ngood bye\nTwo\n"
+    assert run(server.path, f"logs web db -r {choice}").text.replace(f"-- web: run {'aa' * 16} --\n", "") == "".join(shown[::-1])
+
+
 def test_several_units_are_merged_by_time(server: RunningServer, timed: Log) -> None:
     from supervisor.client.logindex import Entry
 
