@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.arrival import ends_in_time
 from tests.system.supd import Supd
-from tests.tui.tmux import Tmux
+from tests.tui.tmux import DEADLINE_S, Tmux
 
 SUPCTL = os.path.join(os.path.dirname(sys.executable), "supctl")
 LINES = 100_000
@@ -73,9 +74,10 @@ def test_a_unit_is_stopped_and_started_and_leaving_leaves_it_alone(supd: Supd, o
     tui.type("s")
     tui.until(row("run", "mail"))
     pid = supd.show("mail")["main_pid"]
+    screen = tui.pid
     tui.type("q")
     tui.until("run on")
-    tui.until_so(lambda: tui.has_ended, "the end")
+    assert ends_in_time(screen, DEADLINE_S)
     assert supd.show("mail")["main_pid"] == pid
     assert os.path.exists(f"/proc/{pid}")
 

@@ -73,16 +73,12 @@ class Tmux:
         """Of the program."""
         return int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
-    @property
-    def has_ended(self) -> bool:
-        return self._tmux("display-message", "-p", "#{pane_dead}").strip() == "1"
-
     def until(self, pattern: str, without: str = "") -> str:
         """Wait until the screen matches `pattern` (and not `without`); the screen. Lines are matched each by itself with (?m)."""
         return self.until_so(lambda: bool(re.search(pattern, self.screen)) and not (without and re.search(without, self.screen)), pattern)
 
     def until_so(self, is_so: Callable[[], bool], what: str) -> str:
-        """Wait for a thing that comes with something on the screen."""
+        """Wait for a thing that comes with something on the screen: it is looked at again whenever the program writes."""
         at_s = time.monotonic() + DEADLINE_S
         while not is_so():
             left_s = at_s - time.monotonic()
