@@ -383,6 +383,7 @@ def _decoded(status: int) -> tuple[ExitCode, int]:
 
 def _spawn_text(step: str, number: int, exit_status: int, request: SpawnRequest | None) -> str:
     """What could not be done on the way to the program, by name, why, and systemd's name for it."""
+    stdin, stdout, stderr = (request.stdin, request.stdout, request.stderr) if request else (None, None, None)
     verb = {
         "EXEC": f"cannot execute {request.path}" if request else "cannot execute its program",
         "CHDIR": f"cannot enter its working directory {request.working_directory}" if request else "cannot enter its working directory",
@@ -390,9 +391,14 @@ def _spawn_text(step: str, number: int, exit_status: int, request: SpawnRequest 
         "GROUP": f"cannot set gid {request.gid} and its groups" if request else "cannot set its groups",
         "CGROUP": f"cannot join its cgroup {request.cgroup}" if request else "cannot join its cgroup",
         "LIMITS": "cannot set its limits",
-        "STDIN": "cannot open its standard input",
-        "STDOUT": "cannot open its standard output",
-        "STDERR": "cannot open its standard error",
+        "STDIN": f"cannot open its standard input{_file_named(stdin)}",
+        "STDOUT": f"cannot open its standard output{_file_named(stdout)}",
+        "STDERR": f"cannot open its standard error{_file_named(stderr)}",
         "FORK": "cannot fork a process for it",
     }.get(step.upper(), f"cannot do the step {step}")
     return f"{verb}: {os.strerror(number)} (step {step.upper()}, status {exit_status}/{step.upper()})"
+
+
+def _file_named(standard: list[Any] | None) -> str:
+    """The file that a standard descriptor was to be, if it was one."""
+    return f" {standard[1]}" if standard and standard[0] == "open" else ""

@@ -8,6 +8,7 @@ from tests.system.supd import Supd
 UNITS = {
     "missing": '[service]\nexec_start = "/usr/bin/gunikorn app"\n',
     "unprepared": '[service]\nexec_start_pre = "/bin/sh -c \'echo no config; exit 4\'"\nexec_start = "/bin/sleep 1000"\n',
+    "speechless": '[unit]\nenabled = false\n[service]\nstandard_output = "append:/nonexistent/x.log"\nexec_start = "/bin/true"\n',
     "crashing": '[unit]\nstart_limit_burst = 2\n[service]\nrestart = "always"\nrestart_sec = 0\nexec_start = "/bin/sh -c \'exit 3\'"\n',
     "needy": '[unit]\ndepends_on = ["missing"]\n[service]\nexec_start = "/bin/sleep 1000"\n',
     "down": '[unit]\nenabled = false\n[service]\nexec_start = "/bin/sleep 1000"\n',
@@ -34,6 +35,9 @@ def test_every_fault_is_named_with_the_next_step(broken: Supd) -> None:
     assert "exec_start_pre (/bin/sh) left with status 4" in start
     assert "    no config\n" in start
     assert start.endswith("  next: supctl why unprepared, supctl logs unprepared\n")
+
+    start = broken.supctl("start", "speechless", expect=1).stderr
+    assert "cannot open its standard output /nonexistent/x.log: No such file or directory (step STDOUT, status 209/STDOUT)" in start
 
     start = broken.supctl("start", "needy", expect=1).stderr
     assert start.startswith("supctl: cannot start needy: missing did not start\n  because: missing: cannot execute /usr/bin/gunikorn")
