@@ -10,7 +10,7 @@ from supervisor.tui.logs import levels
 from supervisor.tui.logs.filters import Filter
 from supervisor.tui.logs.index import LogIndex
 from supervisor.tui.logs.patterns import Pattern
-from supervisor.tui.logs.store import KEPT_BYTES, NOTE, RUN, Burst, Line, LogStore
+from supervisor.tui.logs.store import CHUNKS, KEPT_BYTES, NOTE, RUN, Burst, Line, LogStore
 
 RUNS = (bytes(16), b"a" * 16, b"b" * 16)
 WORDS = (
@@ -216,6 +216,26 @@ def test_the_place_where_somebody_reads_stays_and_the_hole_behind_it_is_filled()
     texts = [int(store.line(each).text) for each in store.ids()]
     assert texts == list(range(1_000))
     assert all(chunk.is_joined for chunk in store.chunks[1:])
+
+
+@pytest.mark.parametrize("line_bytes", [8, 9_999])
+def test_a_reader_far_back_makes_the_whole_no_larger(line_bytes: int) -> None:
+    store = LogStore(capacity_lines=1_000, capacity_bytes=1 << 20)
+    text = b"x" * line_bytes
+
+    def write(batches: int) -> None:
+        for _ in range(batches):
+            store.append([Burst(0, "web", RUNS[1], [text] * 5)], end=0)
+            store.trim(reading)
+
+    reading = None
+    write(300)
+    reading = list(store.ids())[len(store) // 2]
+    write(600)
+    slack = 2 / CHUNKS  # the window's ends are chunks, and so are the newest's
+    assert len(store) <= store.capacity_lines * (1 + slack)
+    assert store.size_bytes <= store.capacity_bytes * (1 + slack)
+    assert store.line(reading).text == text
 
 
 def test_an_id_that_is_gone_is_never_given_again() -> None:

@@ -1,10 +1,12 @@
 """What the screen of logs does with the files and the supd behind it: paging, filters over the past, loss, rotation, the pager."""
 
+import asyncio
 import contextlib
 from pathlib import Path
 
 import pytest
 
+from supervisor.tui.link.logfeed import LogFeed
 from tests.tui.logfiles import RUN_1, RUN_2, UnitLog
 from tests.tui.logscreen import Logs, opened
 from tests.tui.pilot import press, ready, screen_text, supd_of, time_of, until
@@ -24,6 +26,22 @@ async def test_older_lines_are_paged_in_from_disk_without_moving_what_is_read(lo
         assert logs.shown()[0] == "line 0"
         texts = [logs.pane.reader.store.line(each).text for each in logs.pane.reader.store.ids()]
         assert texts == [b"line %d" % number for number in range(6000)]
+
+
+async def test_a_store_that_is_full_is_not_filled_with_pages_that_it_would_drop_again(logs: Logs) -> None:
+    logs.web.say(*[f"line {number}" for number in range(12_000)])
+    changed = asyncio.Event()
+    feed = LogFeed(("web",), supd_of(logs.app), changed.set)
+    feed.store.capacity_lines = feed.wanted_lines = 5_000
+    following = asyncio.create_task(feed.run())
+    async with asyncio.timeout(10):
+        while not feed.is_filled:
+            await changed.wait()
+            changed.clear()
+            feed.store.trim()
+    following.cancel()
+    assert not feed.is_at_begin
+    assert 0 < len(feed.store) < 5_000
 
 
 async def test_a_filter_looks_further_back_than_memory_until_the_screen_is_full(logs: Logs) -> None:

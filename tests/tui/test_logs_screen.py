@@ -172,6 +172,18 @@ async def test_copied_lines_are_the_bytes_that_were_written(logs: Logs) -> None:
         assert logs.pane.reader.anchor is None
 
 
+async def test_more_than_a_clipboard_takes_is_refused_aloud_and_stays_selected(logs: Logs) -> None:
+    logs.web.say("x" * 50_000, "y" * 50_000)
+    async with logs.app.run_test(size=(80, 24)) as pilot:
+        await opened(logs, pilot)
+        await until(pilot, lambda: len(logs.pane.reader.store) == 2, "both lines")
+        await press(pilot, "k", "V", "j", "y")
+        assert logs.app.clipboard == ""
+        [told] = [note.message for note in logs.app._notifications]
+        assert told == "2 lines, 100,001 bytes are more than a terminal's clipboard takes; select fewer, or S saves all to a file"
+        assert logs.pane.reader.anchor is not None
+
+
 async def test_m_marks_a_line_in_the_gutter(logs: Logs) -> None:
     logs.web.say("one", "two")
     async with logs.app.run_test(size=(80, 24)) as pilot:

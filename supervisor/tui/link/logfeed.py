@@ -69,6 +69,11 @@ class LogFeed:
         """Whether nothing older than what is in the store exists, or is wanted."""
         return self._is_scanned or (bool(self.store.chunks) and self.store.chunks[0].number == self._begin_number)
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether no more of the past is fetched unasked. A store that had to drop lines is full: it would only drop the next page too."""
+        return self.is_at_begin or self.store.is_full or len(self.store) >= self.wanted_lines
+
     async def run(self) -> None:
         """Open, then follow. A lost link or a refusal is told in `trouble` and tried again."""
         while True:
@@ -135,7 +140,7 @@ class LogFeed:
 
     async def _fill_up(self) -> None:
         while True:
-            if self.is_at_begin or len(self.store) >= self.wanted_lines:
+            if self.is_filled:
                 await asyncio.sleep(REMOTE_PAUSE_S / 4)
                 continue
             await self.page_back(Filter())

@@ -26,7 +26,7 @@ CAPACITY_LINES = 100_000
 CAPACITY_BYTES = 48 << 20
 CHUNKS = 20
 KEPT_BYTES = 64 << 10  # of one line; how long it really was is remembered
-WINDOW_SHARE = 5  # a fifth of the whole is kept on either side of the place where somebody reads, beside the newest
+WINDOW_SHARE = 5  # a fifth of the whole is kept on either side of the place where somebody reads; the newest have the rest
 
 TEXT, RUN, NOTE = range(3)
 _KIND_SHIFT = 4
@@ -195,6 +195,7 @@ class LogStore:
         self.capacity_bytes = capacity_bytes
         self.chunks: list[Chunk] = []
         self.added = 0
+        self.is_full = False  # lines had to be dropped for want of room
         self.generation = 0  # changes when chunks come or go, not when the last one grows
         self._last_runs: dict[str, bytes] = {}
 
@@ -264,20 +265,22 @@ class LogStore:
         return None
 
     def trim(self, reading_id: int | None = None) -> list[Chunk]:
-        """Drop what is too much, by chunks, and return them; a window around `reading_id` stays."""
-        kept_lines = kept_bytes = 0
+        """Drop what is too much, by chunks, and return them; a window around `reading_id` stays, at the cost of the newest lines' share."""
+        window = range(0)
+        if reading_id is not None and self.chunks:
+            centre = max(0, bisect_right(self.chunks, reading_id >> LOCAL_BITS, key=lambda chunk: chunk.number) - 1)
+            window = range(self._reach(centre, -1), self._reach(centre, 1) + 1)
+        kept_lines = sum(len(self.chunks[place]) for place in window)
+        kept_bytes = sum(len(self.chunks[place].text) for place in window)
         newest = len(self.chunks)
         while newest > 0:
             chunk = self.chunks[newest - 1]
-            kept_lines += len(chunk)
-            kept_bytes += len(chunk.text)
+            if newest - 1 not in window:
+                kept_lines += len(chunk)
+                kept_bytes += len(chunk.text)
             if newest < len(self.chunks) and (kept_lines > self.capacity_lines or kept_bytes > self.capacity_bytes):
                 break
             newest -= 1
-        window = range(0)
-        if newest and reading_id is not None:
-            centre = bisect_right(self.chunks, reading_id >> LOCAL_BITS, key=lambda chunk: chunk.number) - 1
-            window = range(self._reach(centre, -1), self._reach(centre, 1) + 1)
         dropped = [chunk for place, chunk in enumerate(self.chunks[:newest]) if place not in window]
         if dropped:
             gone = {chunk.number for chunk in dropped}
@@ -292,14 +295,16 @@ class LogStore:
                 kept.append(chunk)
             self.chunks = kept
             self.generation += 1
+            self.is_full = True
         return dropped
 
     def _reach(self, at: int, step: int) -> int:
-        """The place in `chunks` that is a window's end, from its centre `at` on: by lines, since pages may hold few."""
-        left = self.capacity_lines // WINDOW_SHARE
-        while 0 <= at + step < len(self.chunks) and left > 0:
+        """The place in `chunks` that is a window's end, from its centre `at` on: by lines, since pages may hold few, and by bytes."""
+        left_lines, left_bytes = self.capacity_lines // WINDOW_SHARE, self.capacity_bytes // WINDOW_SHARE
+        while 0 <= at + step < len(self.chunks) and left_lines > 0 and left_bytes > 0:
             at += step
-            left -= len(self.chunks[at])
+            left_lines -= len(self.chunks[at])
+            left_bytes -= len(self.chunks[at].text)
         return at
 
     def drop_before(self, number: int) -> None:

@@ -399,8 +399,11 @@ class LogPane(Vertical):
         raw = self.reader.selected_bytes()
         if raw:
             number = raw.count(b"\n") + 1
-            copy(self.app, raw)
-            self.notify(f"copied {count(number)} {'line' if number == 1 else 'lines'}, {count(len(raw))} bytes", timeout=2)
+            what = f"{count(number)} {'line' if number == 1 else 'lines'}, {count(len(raw))} bytes"
+            if not copy(self.app, raw):
+                self.notify(f"{what} are more than a terminal's clipboard takes; select fewer, or S saves all to a file", severity="warning")
+                return  # with the selection as it is, so that it can be made smaller
+            self.notify(f"copied {what}", timeout=2)
         self.reader.anchor = None
         self._changed_by_key()
 
