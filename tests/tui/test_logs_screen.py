@@ -180,7 +180,7 @@ async def test_more_than_a_clipboard_takes_is_refused_aloud_and_stays_selected(l
         await press(pilot, "k", "V", "j", "y")
         assert logs.app.clipboard == ""
         [told] = [note.message for note in logs.app._notifications]
-        assert told == "2 lines, 100,001 bytes are more than a terminal's clipboard takes; select fewer, or S saves all to a file"
+        assert told == "2 lines, 100,001 bytes are more than a terminal's clipboard takes; select fewer, or S saves all"
         assert logs.pane.reader.anchor is not None
 
 

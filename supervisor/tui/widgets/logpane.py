@@ -401,7 +401,7 @@ class LogPane(Vertical):
             number = raw.count(b"\n") + 1
             what = f"{count(number)} {'line' if number == 1 else 'lines'}, {count(len(raw))} bytes"
             if not copy(self.app, raw):
-                self.notify(f"{what} are more than a terminal's clipboard takes; select fewer, or S saves all to a file", severity="warning")
+                self.notify(f"{what} are more than a terminal's clipboard takes; select fewer, or S saves all", severity="warning")
                 return  # with the selection as it is, so that it can be made smaller
             self.notify(f"copied {what}", timeout=2)
         self.reader.anchor = None
