@@ -8,12 +8,14 @@ Laws:
 - One block is in memory, however long a line is: of a line longer than `HEAD_BYTES` the head is given and its size; `whole` reads it.
 - A look-up by time is a binary search in the index; blocks in which a pattern finds nothing cost a search and no more.
 - The last line of the log may have no newline yet: it is given with `ends` False and the place stays before it, so that it is read again.
+- A line belongs to one run: where another run begins in the middle of what the one before left without a newline, a line begins.
 - A segment is left for the next one only after it was read to its end once more, when the next one was there: no rotation loses a line.
 
 Never: writes, waits, or trusts the text. Bytes are given as they are; who shows them makes them harmless.
 """
 
 import os
+from itertools import pairwise
 
 from supervisor.client.logfile import begins_anew, open_segment, segment_name, segments
 from supervisor.client.logindex import CONTINUES, NO_RUN, Index
@@ -220,6 +222,8 @@ class _Segment:
         self._wanted = wanted
         self.index = Index(of.directory, sequence, fd)
         self._pick = _picker(wanted)
+        self._size = os.fstat(fd).st_size
+        self._is_of_one_run: bool | None = None
 
     def __enter__(self) -> "_Segment":
         return self
@@ -245,9 +249,12 @@ class _Segment:
                 lines = self._lines(block[:taken], offset)
             else:
                 length, has_newline = self._line_end(offset, len(block))
-                if not has_newline and is_closed is None:
+                if cuts := self._cuts(offset, offset + length):
+                    taken = length = cuts[0] - offset
+                elif not has_newline and is_closed is None:
                     return
-                taken = length + 1 if has_newline else length if is_closed else 0
+                else:
+                    taken = length + 1 if has_newline else length if is_closed else 0
                 lines = self._long_line(offset, length, offset + taken)
             offset += taken
             if wanted.until_us is not None and self.index.at_offset(offset).time_us > wanted.until_us:
@@ -271,11 +278,11 @@ class _Segment:
             if len(block) < end - start:
                 return  # cut short meanwhile
             has_newline = block.endswith(b"\n")
-            next_offset = None if has_newline or not is_newest else self._line_begin(end)
+            next_offset = None if has_newline or not is_newest or end < size else self._line_begin(end)
             first = block.find(b"\n") + 1 if start else 0
             if start and first in (0, len(block)):
-                start = self._line_begin(end - 1)
-                lines = self._long_line(start, end - start - has_newline, end if next_offset is None else next_offset)
+                start = max([self._line_begin(end - 1), *self._cuts(self._line_begin(end - 1), end)])
+                lines = self._long_line(start, end - start - has_newline, end if next_offset is None else start)
             else:
                 start += first
                 lines = self._lines(block[first:], start, next_offset)
@@ -289,10 +296,26 @@ class _Segment:
     def _lines(self, block: bytes, base: int, open_offset: int | None = None) -> list[Line]:
         """The wanted lines of a block of whole lines; `open_offset`: where the last one begins, if it lacks its newline and may get it."""
         of, sequence, found = self._of, self._sequence, []
-        for start, end in self._pick(block):
-            next_offset = base + end + (end < len(block)) if base + start != open_offset else open_offset
-            found.append(Line(of.unit, of.stream, (sequence, base + start), block[start:end], end - start, next_offset))
+        begins = [base, *self._cuts(base, base + len(block))]
+        if open_offset is not None:
+            open_offset = max(open_offset, begins[-1])
+        for begin, over in zip(begins, [*begins[1:], base + len(block)], strict=True):
+            part = block[begin - base : over - base] if len(begins) > 1 else block
+            for start, end in self._pick(part):
+                next_offset = begin + end + (end < len(part)) if begin + start != open_offset else open_offset
+                found.append(Line(of.unit, of.stream, (sequence, begin + start), part[start:end], end - start, next_offset))
         return self._timed(found, base, base + len(block))
+
+    def _cuts(self, begin: int, end: int) -> list[int]:
+        """Where, within this part of the text, another run begins in the middle of a line."""
+        index = self.index
+        if self._is_of_one_run is None:
+            self._is_of_one_run = index.at_offset(0).run == index.at_offset(self._size).run
+        if self._is_of_one_run or index.at_offset(begin).run == index.at_offset(end - 1).run:
+            return []
+        entries = index.over(begin, end)
+        changes = [entry.offset for before, entry in pairwise(entries) if entry.run != before.run]
+        return [offset for offset in changes if begin < offset < end and os.pread(self._fd, 1, offset - 1) != b"\n"]
 
     def _long_line(self, start: int, size: int, next_offset: int) -> list[Line]:
         if not self._is_wanted(start, size):

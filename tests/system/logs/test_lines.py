@@ -21,7 +21,7 @@ from supervisor.client.logpages import Reading, backward, forward, streams_of
 from supervisor.client.timestamps import parse
 from supervisor.model.errors import QuantityError
 
-A, B = b"\xaa" * 16, b"\xbb" * 16
+A, B, C = b"\xaa" * 16, b"\xbb" * 16, b"\xcc" * 16
 SECOND_US = 1_000_000
 
 Read = Callable[..., Reading]
@@ -85,6 +85,34 @@ def test_which_lines_are_found(web: str, query: Filter, expected: list[bytes]) -
 def test_a_line_has_the_time_and_the_run_of_its_first_byte(web: str) -> None:
     found = [(line.time_us // SECOND_US, line.run) for line in forward(streams_of("web", web))]
     assert found == [(10, A), (10, A), (20, A), (30, B), (40, B), (40, B)]
+
+
+LEFT_OPEN = {
+    "short": [b"what it sa", b"hello\n", b"bye"],
+    "longer than what is read at once": [b"x" * (1 << 19), b"y" * (1 << 19) + b"\n", b"z" * (1 << 19)],
+}
+
+
+@pytest.mark.parametrize("said_by", LEFT_OPEN.values(), ids=LEFT_OPEN.keys())
+@pytest.mark.parametrize("pattern", [None, re.compile(b"[a-z]"), re.compile(b"^[a-z]")], ids=["all", "by blocks", "line by line"])
+def test_a_run_that_left_its_last_line_open_has_no_part_in_the_next_ones_first(
+    tmp_path: Path, said_by: list[bytes], pattern: re.Pattern[bytes] | None
+) -> None:
+    first, second, third = said_by
+    streams = streams_of("web", written(tmp_path / "web", [(1, A, first), (2, B, second + third), (3, C, b"new\n")]))
+    expected = [(A, first, True), (B, second[:-1], True), (B, third, True), (C, b"new", True)]
+    for read, told in ((forward, expected), (backward, expected[::-1])):
+        assert [(line.run, line.text, line.ends) for line in read(streams, None, Filter(pattern=pattern))] == told
+        for run in (A, B, C):
+            assert said(read(streams, None, Filter(runs=frozenset({run}), pattern=pattern))) == [text for by, text, _ in told if by == run]
+        page, found = read(streams, None, Filter(pattern=pattern)), []
+        while more := page.take(1):
+            found += said(more)
+            page = read(streams, page.cursor, Filter(pattern=pattern))
+        assert found == [text for _, text, _ in told]
+    (tmp_path / "web" / segment_name(1)).write_bytes(first + second + third + b"open")
+    assert [(line.text, line.ends) for line in forward(streams)][2:] == [(third, True), (b"open", False)]
+    assert [(line.text, line.ends) for line in backward(streams)][:2] == [(b"open", False), (third, True)]
 
 
 def test_units_are_merged_by_time(tmp_path: Path) -> None:
