@@ -19,6 +19,7 @@ from supervisor.tui.modals.review import Review
 from supervisor.tui.model import edits
 from supervisor.tui.model.edits import LEFT_ALONE
 from supervisor.tui.widgets.host import Host
+from supervisor.tui.widgets.terminal import run_in_terminal
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -174,9 +175,7 @@ class _Editing:
         """Give the terminal to the editor until it ends; whether it ended well."""
         try:
             words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-            with self._app.suspend():
-                process = await asyncio.create_subprocess_exec(*words, draft)
-                status = await process.wait()
+            status = await run_in_terminal(self._app, *words, draft)
         except SuspendNotSupported:
             self.complain("there is no terminal to run an editor in")
             return False

@@ -4,7 +4,6 @@ The program gets the terminal; the loop, the connection and the logs go on meanw
 we may read and that is gone afterwards.
 """
 
-import asyncio
 import os
 import shlex
 import shutil
@@ -16,6 +15,7 @@ from textual.app import App
 from supervisor.tui.logs import paint
 from supervisor.tui.logs.reader import LogReader
 from supervisor.tui.logs.store import RUN, TEXT, Line
+from supervisor.tui.widgets.terminal import run_in_terminal
 
 
 async def show_in_pager(app: App[None], reader: LogReader) -> None:
@@ -29,9 +29,7 @@ async def show_in_pager(app: App[None], reader: LogReader) -> None:
             file.write(piece)
         file.flush()
         try:
-            with app.suspend():
-                process = await asyncio.create_subprocess_exec(*command, file.name)
-                await process.wait()
+            await run_in_terminal(app, *command, file.name)
         except OSError as error:
             app.notify(f"cannot start {command[0]}: {error.strerror}", severity="error")
 
