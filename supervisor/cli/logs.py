@@ -15,7 +15,8 @@ from supervisor.cli.session import NO_SUCH_UNIT, OK, Session
 from supervisor.client import logpages
 from supervisor.client.errors import ApiError, NoDaemon
 from supervisor.client.follow import ALL, LocalTail, RemoteTail
-from supervisor.client.loglines import ERR, Filter, LocalStream, smart_case
+from supervisor.client.logfilter import Filter, smart_case
+from supervisor.client.loglines import ERR, LocalStream
 from supervisor.client.timestamps import parse
 from supervisor.model.errors import QuantityError
 from supervisor.model.names import OWN

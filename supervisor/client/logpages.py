@@ -24,8 +24,9 @@ Laws:
 
 from heapq import heappop, heappush
 
+from supervisor.client.logfilter import EVERYTHING, Filter
 from supervisor.client.logindex import run_bytes
-from supervisor.client.loglines import BEGIN, END, ERR, EVERYTHING, OUT, Chunk, Filter, Line, LocalStream
+from supervisor.client.loglines import BEGIN, END, ERR, OUT, Chunk, Line, LocalStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

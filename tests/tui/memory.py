@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from supervisor.client import logpages
-from supervisor.client.loglines import Filter, LocalStream
+from supervisor.client.logfilter import Filter
+from supervisor.client.loglines import LocalStream
 from supervisor.daemon.api import answers
 from supervisor.daemon.api.handlers import ENABLED_OF_VERB
 from supervisor.daemon.api.service import Refusal

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from supervisor.client import logpages
-from supervisor.client.loglines import END, ERR, OUT, Filter, LocalStream
+from supervisor.client.logfilter import Filter
+from supervisor.client.loglines import END, ERR, OUT, LocalStream
 from supervisor.daemon.api import answers, logbytes, metrics, openapi
 from supervisor.daemon.api import schema as js
 from supervisor.daemon.api.routes import BYTES, Answer, Call, Handler, Route, Stream, Table, Text

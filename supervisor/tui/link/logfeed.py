@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from supervisor.client import logpages
 from supervisor.client.inotify import Notifier
+from supervisor.client.logfilter import Filter as PageFilter
 from supervisor.client.loglines import BEGIN, Line, LocalStream
-from supervisor.client.loglines import Filter as PageFilter
 from supervisor.client.logpages import Reading
 from supervisor.tui.link.protocol import LinkLost, Refused, Transport
 from supervisor.tui.link.remotelogs import streams_through

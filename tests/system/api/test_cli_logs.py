@@ -10,7 +10,7 @@ from supervisor.client.api import Client
 from supervisor.client.discovery import Place
 from supervisor.client.errors import ApiError
 from supervisor.client.follow import ALL, LocalTail, RemoteTail
-from supervisor.client.loglines import EVERYTHING, Filter, smart_case
+from supervisor.client.logfilter import EVERYTHING, Filter, smart_case
 from tests.system.api.fake_world import RunningServer
 from tests.system.api.supctl import Going, run
 

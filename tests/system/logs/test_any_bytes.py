@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from supervisor.client.follow import ALL, LocalTail
 from supervisor.client.logfile import segments
-from supervisor.client.loglines import EVERYTHING, LocalStream
+from supervisor.client.logfilter import EVERYTHING
+from supervisor.client.loglines import LocalStream
 from supervisor.client.logpages import backward, forward, streams_of
 from supervisor.daemon.api import logbytes
 from supervisor.daemon.logkeeping import LogKeeping

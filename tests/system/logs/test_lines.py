@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.client.logfile import segment_name
+from supervisor.client.logfilter import Filter
 from supervisor.client.logindex import Entry, name_of
-from supervisor.client.loglines import HEAD_BYTES, Filter, Line, LocalStream
+from supervisor.client.loglines import HEAD_BYTES, Line, LocalStream
 from supervisor.client.logpages import Reading, backward, forward, streams_of
 from supervisor.client.timestamps import parse
 from supervisor.model.errors import QuantityError
