@@ -47,3 +47,8 @@ def test_what_belongs_together_goes_together_and_a_detail_goes_alone() -> None:
     assert line(ROW, 16) == " host  k stop   "
     assert line(ROW, 8) == " host   "
     assert line(ROW, 4) == " ho "
+
+
+def test_what_stands_at_the_right_never_touches_what_stands_at_the_left() -> None:
+    [left, right] = place([Piece("6 Events"), Piece("filter: web", is_right=True)], 20)
+    assert (left.x, right.x) == (1, 11)

@@ -9,7 +9,7 @@ from supervisor.tui.screens.logs import LogsScreen
 from supervisor.tui.widgets.logview import LogView
 from tests.tui.logfiles import NOW_US, RUN_1, RUN_2
 from tests.tui.logscreen import DAY, TEXTS, Logs, opened
-from tests.tui.pilot import press, ready, screen_text, until
+from tests.tui.pilot import press, ready, screen_text, time_of, until
 
 
 async def test_the_newest_lines_are_there_and_new_ones_follow(logs: Logs) -> None:
@@ -182,6 +182,21 @@ async def test_more_than_a_clipboard_takes_is_refused_aloud_and_stays_selected(l
         [told] = [note.message for note in logs.app._notifications]
         assert told == "2 lines, 100,001 bytes are more than a terminal's clipboard takes; select fewer, or S saves all"
         assert logs.pane.reader.anchor is not None
+
+
+async def test_what_a_log_holds_when_it_is_opened_is_no_rate(logs: Logs) -> None:
+    logs.web.say(*TEXTS)
+    async with logs.app.run_test(size=(120, 24)) as pilot:
+        await opened(logs, pilot, TEXTS[-1])
+        for _ in range(2):
+            time_of(logs.app).advance(1.5)
+            logs.app.flush()
+        assert "/s" not in logs.bar
+        logs.web.say("one", "two", "three")
+        await until(pilot, lambda: logs.shown()[-1] == "three", "what came")
+        time_of(logs.app).advance(1.5)
+        logs.app.flush()
+        assert " 2/s" in logs.bar
 
 
 async def test_m_marks_a_line_in_the_gutter(logs: Logs) -> None:

@@ -257,6 +257,14 @@ class LogStore:
         """The place in `chunks` of the first whose number is not smaller."""
         return bisect_left(self.chunks, number, key=lambda chunk: chunk.number)
 
+    def hole_between(self, first_id: int, last_id: int) -> Chunk | None:
+        """The chunk before the first hole between these lines; None when nothing is missing there. Raises KeyError."""
+        first, last = self.find(first_id)[0], self.find(last_id)[0]
+        for at in range(self.chunk_at(first.number) + 1, self.chunk_at(last.number) + 1):
+            if not self.chunks[at].is_joined:
+                return self.chunks[at - 1]
+        return None
+
     def after_time(self, time_us: int) -> int | None:
         """The id of the first line at this time or later; None when all are older. Right where times rise, as they all but do."""
         for chunk in self.chunks:

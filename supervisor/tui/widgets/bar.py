@@ -63,7 +63,7 @@ def place(pieces: Sequence[Piece], width: int, gap: int = 2, margin: int = 1) ->
         placed.append(Placed(x, size, piece))
         x += size
     right = [piece for piece in kept if piece.is_right]
-    start = max(x, width - margin - _run(right, gap))
+    start = max(x + gap if placed else x, width - margin - _run(right, gap))
     for index, piece in enumerate(right):
         start += gap if index and not piece.glued else 0
         size = min(cell_len(piece.text), max(0, width - start))

@@ -18,22 +18,21 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from supervisor.tui.link.logfeed import LogFeed
+from supervisor.tui.link.logseek import next_line
 from supervisor.tui.logs.filters import Filter
 from supervisor.tui.logs.reader import ERRORS, LogReader
 from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
 from supervisor.tui.model.format import count
-from supervisor.tui.model.linkstate import LIVE, LOST
 from supervisor.tui.widgets.bar import Bar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.logbar import LogStatus, log_pieces
+from supervisor.tui.widgets.logmeter import LogOutage, LogRate, nothing_text
 from supervisor.tui.widgets.logruns import RunEnds
 from supervisor.tui.widgets.logview import LogView
 
 _SLICE_S = 0.008  # of work between two looks at the keyboard
 _NEAR_LINES = 200  # so near the end of what is in memory, more is fetched
-_RATE_S = 1.0
 _TYPED_S = 0.015  # keys of one paste are one change
-_AGAIN_S = 0.05
 _ASKED = {"/": "search", "&": "filter", "\\": "leave out"}
 
 
@@ -76,11 +75,9 @@ class LogPane(Vertical):
         self.reader = LogReader(LogStore())
         self.title = ""
         self._asking = ""
-        self._rate: tuple[float, int, float | None] = (0.0, 0, None)  # at, lines added then, lines a second
-        self._lines = 0  # in memory, told once a second: a number that changes in each frame is read by nobody
+        self._rate, self._outage = LogRate(), LogOutage()
         self._has_changed = False
         self._is_resting = False
-        self._added_when_lost: int | None = None
 
     def compose(self) -> ComposeResult:
         yield Bar(id="log-bar")
@@ -122,7 +119,7 @@ class LogPane(Vertical):
         self.reader.hides, self.reader.time_mode, self.reader.is_ascii = before.hides, before.time_mode, host_of(self).ascii
         self.reader.want(before.wanted)
         self.reader.look_for(before.search)
-        self._rate, self._lines, self._added_when_lost = (0.0, 0, None), 0, None
+        self._rate, self._outage = LogRate(), LogOutage()
         self.view.show(self.reader, "")
         self._show_bar()
         self._rest(False)
@@ -158,51 +155,25 @@ class LogPane(Vertical):
             return
         if self._is_resting:
             self._rest(False)
-        self._tell_of_outage()
-        self._measure()
+        host = host_of(self)
+        if told := self._outage.heard(host.link, self.reader.store.added, host.label):
+            self.note(told)
+        if self.feed.is_open:  # what was there before is not what comes a second
+            self._rate.measure(self.reader.store, host.clock.monotonic_s())
         if self._has_changed:
             self._has_changed = False
             self.reader.arrived()
-            self.view.empty = self._empty_text()
+            self.view.empty = nothing_text(self.feed)
             self.view.look_again()
             self._fetch_nearby()
             if not self.reader.index.is_complete or (self.reader.hits is not None and not self.reader.hits.is_complete):
                 self._work()
         self._show_bar()
 
-    def _tell_of_outage(self) -> None:
-        """Say in the log that supd was away for a while, where it was."""
-        link = host_of(self).link
-        if link.phase == LOST and self._added_when_lost is None:
-            self._added_when_lost = self.reader.store.added
-        elif link.phase == LIVE and link.outage is not None and self._added_when_lost is not None:
-            came = self.reader.store.added - self._added_when_lost
-            self._added_when_lost = None
-            what = f"{count(came)} {'line' if came == 1 else 'lines'} came meanwhile"
-            self.note(f"{host_of(self).label} answers again after {link.outage.seconds:.1f} s: {what}")
-
-    def _empty_text(self) -> str:
-        feed = self.feed
-        if feed is None:
-            return "no unit is chosen"
-        if not feed.is_open:
-            return feed.trouble or "opening the log"
-        if len(self.reader.store):
-            return "no line matches; Esc clears the filter" if feed.is_at_begin else "no line matches yet; looking further back"
-        return "nothing was written yet"
-
-    def _measure(self) -> None:
-        at, added, _ = self._rate
-        now = host_of(self).clock.monotonic_s()
-        if now - at >= _RATE_S:
-            since = self.reader.store.added - added
-            self._rate = (now, self.reader.store.added, since / (now - at) if at else None)
-            self._lines = len(self.reader.store)
-
     def _show_bar(self) -> None:
         feed = self.feed
         status = LogStatus(
-            self.title, self._lines or len(self.reader.store), self._rate[2],
+            self.title, self._rate.lines or len(self.reader.store), self._rate.lines_a_second,
             feed is not None and (feed.is_paging or not feed.is_open), feed is None or feed.is_at_begin,
             feed.trouble if feed is not None else "", self.view.has_focus,
         )  # fmt: skip
@@ -225,12 +196,9 @@ class LogPane(Vertical):
             self.run_worker(feed.page_back(self.reader.wanted if self.reader.hides else Filter()), group="page", exclusive=True)
         elif not view.follows and total:
             last = view.index.id_at(min(total - 1, position + view.rows + _NEAR_LINES))
-            store = self.reader.store
-            first = store.find(view.index.id_at(position))[0]
-            for at in range(store.chunk_at(first.number) + 1, store.chunk_at(store.find(last)[0].number) + 1):
-                if not store.chunks[at].is_joined:
-                    self.run_worker(feed.fill(store.chunks[at - 1]), group="page", exclusive=True)
-                    return
+            before_hole = self.reader.store.hole_between(view.index.id_at(position), last)
+            if before_hole is not None:
+                self.run_worker(feed.fill(before_hole), group="page", exclusive=True)
 
     def _work(self) -> None:
         self.run_worker(self._build(), group="index", exclusive=True)
@@ -254,7 +222,7 @@ class LogPane(Vertical):
         self._chosen()
 
     def _chosen(self) -> None:
-        self.view.empty = self._empty_text()
+        self.view.empty = nothing_text(self.feed)
         self.view.forget()
         self._work()
         self._fetch_nearby()
@@ -355,29 +323,14 @@ class LogPane(Vertical):
         self.run_worker(self._seeking(wanted, step, what, kind, is_first), group="seek", exclusive=True)
 
     async def _seeking(self, wanted: Filter, step: int, what: str, kind: int, is_first: bool) -> None:
-        """Go to the next such line; upwards through older pages as well."""
-        reader, feed = self.reader, self.feed
-        start = reader.view.cursor
-        if is_first and start is not None and reader.index.holds(start) and wanted.matches(reader.store.line(start)):
-            self.view.go_to(start)
-            return
-        while True:
-            for found in reader.seek(wanted, step, kind=kind, start=start):
-                if found is not None:
-                    self.view.go_to(found)
-                    return
-                await asyncio.sleep(0)
-            if step > 0 or feed is None or feed.is_at_begin:
-                break
-            start = reader.index.id_at(0) if len(reader.index) else start
-            if not await feed.page_back(reader.wanted if reader.hides else Filter()):
-                await asyncio.sleep(_AGAIN_S)  # another page is on its way
-            while reader.work():
-                await asyncio.sleep(0)
-        if is_first and step > 0:
+        """Go to the next such line; a first search that finds nothing below looks above."""
+        found = await next_line(self.reader, self.feed, wanted, step, kind=kind, is_first=is_first)
+        if found is not None:
+            self.view.go_to(found)
+        elif is_first and step > 0:
             self._seek(wanted, -1, what, kind=kind)
-            return
-        self.notify(f"no {'further' if step > 0 else 'earlier'} {what}", timeout=2)
+        else:
+            self.notify(f"no {'further' if step > 0 else 'earlier'} {what}", timeout=2)
 
     # One line, or some.
 

@@ -8,32 +8,27 @@ While the end is followed there is no cursor to be seen; any move upwards pauses
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rich.color import Color
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.cache import LRUCache
-from textual.color import Color as TextColor
-from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor.tui.logs import levels, paint
-from supervisor.tui.logs.paint import Look, Painting, Span
+from supervisor.tui.logs import paint
+from supervisor.tui.logs.paint import Painting, Span
 from supervisor.tui.logs.reader import LogReader
-from supervisor.tui.logs.sgr import Sgr
 from supervisor.tui.logs.store import TEXT, Line, LogStore
 from supervisor.tui.logs.viewport import Row, Viewport
 from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.logstyles import BLURRED, CHOSEN, CURSOR, PLAIN, LogStyles
 
 _STRIPS_KEPT = 256  # some five screens: a strip weighs as much as twenty lines in the store
 _WHEEL_ROWS = 3
 _SIDE_CELLS = 8
 _LEAST_TEXT_CELLS = 16
-_PLAIN, _CHOSEN, _BLURRED, _CURSOR = range(4)  # what lies under a row
 _FRAME_CELLS = 2  # the gutter before a line and the bar behind it
 
 RunText = Callable[[str, str], str]  # (unit, run): how that run ended, "" while that is not known
@@ -105,11 +100,7 @@ class LogView(Widget, can_focus=True):
         self._common: tuple[object, int] = (None, 0)  # what all rows share, and the number it goes by in their keys
         self._strips: LRUCache[object, Strip] = LRUCache(_STRIPS_KEPT)
         self._bodies: LRUCache[object, list[list[Span]]] = LRUCache(_STRIPS_KEPT)
-        self._styles: dict[tuple[int, Look], Style] = {}
-        self._grounds: list[Style] = []
-        self._components: dict[str, Style] = {}
-        self._filters: list[tuple[LineFilter, TextColor]] = []
-        self._styles_key: object = None
+        self._styles = LogStyles(self)
 
     def show(self, reader: LogReader, empty: str = "") -> None:
         """From now on the lines of this reader; `empty` is said while there are none. Wrapping and the place sideways stay."""
@@ -149,7 +140,7 @@ class LogView(Widget, can_focus=True):
     @property
     def lines(self) -> list[str]:
         """The rows as they stand on the screen, without the bar, for tests and for people who read the screen by ear."""
-        self._resolve()
+        self._styles.resolve()
         return [self._row(y).text[: self._width - 1].rstrip() for y in range(self._height)]
 
     @property
@@ -248,15 +239,15 @@ class LogView(Widget, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._styles_key = None
+        self._styles.forget()
         self._strips.clear()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         if not self._keys:
             self._rows = self.reader.view.visible()
             self._keys, self._thumb = self._row_keys(), self._thumb_now()
-        self._resolve()
-        return [self._row(y).crop_extend(crop.x, crop.right, self._grounds[0]) for y in range(crop.y, crop.bottom)]
+        self._styles.resolve()
+        return [self._row(y).crop_extend(crop.x, crop.right, self._styles.grounds[0]) for y in range(crop.y, crop.bottom)]
 
     def _row(self, y: int) -> Strip:
         is_thumb = self._thumb[0] <= y < sum(self._thumb)
@@ -267,7 +258,7 @@ class LogView(Widget, can_focus=True):
             spans, used = paint.cropped(spans, 0, self._width - 1)
             segments = self._joined([*spans, (" " * (self._width - 1 - used), "")], base)
             symbol = host_of(self).drawn("█" if is_thumb else "│")
-            segments.append(Segment(symbol, self._style(_PLAIN, "thumb" if is_thumb else "bar")))
+            segments.append(Segment(symbol, self._styles.of(PLAIN, "thumb" if is_thumb else "bar")))
             strip = self._strips[key] = Strip(segments, self._width)
         return strip
 
@@ -277,7 +268,7 @@ class LogView(Widget, can_focus=True):
         texts: list[str] = []
         style = None
         for text, look in spans:
-            following = self._style(ground, look)
+            following = self._styles.of(ground, look)
             if style is not None and following != style:
                 segments.append(Segment("".join(texts), style))
                 texts = []
@@ -333,10 +324,10 @@ class LogView(Widget, can_focus=True):
         """(background, what stands in the row): the gutter, the columns, the text."""
         reader, host = self.reader, host_of(self)
         if y >= len(self._rows):
-            return _PLAIN, [(f"  {self.empty}", "dim")] if y == 1 and not self._rows else []
+            return PLAIN, [(f"  {self.empty}", "dim")] if y == 1 and not self._rows else []
         key = self._keys[y]
         line, painting = reader.store.line(key.line_id), reader.painting()
-        base = _CURSOR if key.is_focused else _BLURRED if key.is_cursor else _CHOSEN if key.is_chosen else _PLAIN
+        base = CURSOR if key.is_focused else BLURRED if key.is_cursor else CHOSEN if key.is_chosen else PLAIN
         gutter = "▌" if key.is_marked else "│" if key.is_chosen else "┆" if key.is_behind_hole else " "
         spans: list[Span] = [(host.drawn(gutter), "mark" if key.is_marked or key.is_chosen else "dim")]
         if line.kind != TEXT:
@@ -374,68 +365,5 @@ class LogView(Widget, can_focus=True):
             return rows - size, size
         return min(rows - size, position * (rows - size + 1) // max(1, total - rows)), size
 
-    # Styles.
-
-    def _resolve(self) -> None:
-        """Ask for styles and filters once a theme: each of these questions costs Textual more than painting a line."""
-        key = (host_of(self).theme_key, self.app.no_color)
-        if key == self._styles_key:
-            return
-        self._styles_key, self._styles = key, {}
-        self._components = {name: self.get_component_rich_style(name) for name in self.COMPONENT_CLASSES}
-        grounds = [Style(bgcolor=self._components[name].bgcolor) for name in ("log--selected", "log--cursor-blurred", "log--cursor")]
-        if self.app.no_color:
-            grounds = [Style(underline=True), Style(underline=True), Style(reverse=True)]
-        self._grounds = [self.rich_style, *[self.rich_style + ground for ground in grounds]]
-        background = self.background_colors[1]
-        self._filters = [(line_filter, background) for line_filter in self.get_line_filters()]
-
-    def _style(self, ground: int, look: Look) -> Style:
-        """The style of a piece of text in a row; what Textual would filter in each line (no colour, dim) is filtered here, once."""
-        style = self._styles.get((ground, look))
-        if style is None:
-            over = _sgr_style(look) if isinstance(look, Sgr) else self._named_style(look)
-            segments = [Segment(" ", self._grounds[ground] + over)]
-            for line_filter, background in self._filters:
-                segments = line_filter.apply(segments, background)
-            style = self._styles[ground, look] = segments[0].style or Style()
-        return style
-
-    def _named_style(self, look: str) -> Style:
-        looks = host_of(self).look_styles
-        if look == "found":
-            found = self._components["log--found"]
-            return Style(reverse=True, bold=True) if self.app.no_color else Style(color=found.color, bgcolor=found.bgcolor, bold=True)
-        if f"log--{look}" in self._components:
-            found = self._components[f"log--{look}"]
-            return Style(color=found.color, bold=found.bold or None)
-        return looks[_LOOKS.get(look, look if look in looks else "")]
-
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return container.height
-
-
-_LOOKS = {
-    "time": "dim",
-    "cut": "accent",
-    "run": "accent",
-    "note": "warning",
-    f"level-{levels.NAMES[levels.DEBUG]}": "dim",
-    f"level-{levels.NAMES[levels.INFO]}": "dim",
-    f"level-{levels.NAMES[levels.WARN]}": "warning",
-    f"level-{levels.NAMES[levels.ERROR]}": "failed",
-    f"level-{levels.NAMES[levels.FATAL]}": "failed",
-}
-
-
-def _sgr_style(look: Sgr) -> Style:
-    return Style(
-        color=_colour(look.foreground), bgcolor=_colour(look.background), bold=look.bold or None, dim=look.dim or None,
-        italic=look.italic or None, underline=look.underline or None, reverse=look.reverse or None, strike=look.strike or None,
-    )  # fmt: skip
-
-
-def _colour(colour: int | tuple[int, int, int] | None) -> Color | None:
-    if colour is None:
-        return None
-    return Color.from_ansi(colour) if isinstance(colour, int) else Color.from_rgb(*colour)
