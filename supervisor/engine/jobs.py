@@ -68,9 +68,12 @@ class Jobs:
             state.intent = None
             core.emit(SaveIntent(job.unit, None, "", by, core.now.wall_us))
 
-    def enqueue_many(self, type_: JobType, units: list[str], *, by: str, mode: JobMode = JobMode.REPLACE) -> None:
-        for job in plan_many(self._core, type_, units):
+    def enqueue_many(self, type_: JobType, units: list[str], *, by: str, mode: JobMode = JobMode.REPLACE) -> list[Planned]:
+        """Ask for jobs of one kind, as at boot; the whole transaction, with what goes along."""
+        planned = plan_many(self._core, type_, units)
+        for job in planned:
             self._install(job, mode, by=by, is_manual=False)
+        return planned
 
     def _cancel_all_but(self, kept: set[str]) -> None:
         for _, state in sorted(self._core.states.items()):

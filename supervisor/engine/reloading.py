@@ -48,9 +48,10 @@ def on_units_applied(core: Core, jobs: Jobs, event: ev.UnitsApplied, load: Calla
             core.state_of(name).needs_restart = False
             _forget(core, name)
     for action, names in plan.by_action(wishes):
-        for name in names if action in ("restart", "start") else ():
+        planned = jobs.enqueue_many(plan.JOB_OF[action], names, by=event.by or "its definition changed")
+        along = [job.unit for job in planned if job.type == JobType.RESTART]
+        for name in {*names, *along} if action in ("restart", "start") else ():
             _lift_start_limit(core, name)
-        jobs.enqueue_many(plan.JOB_OF[action], names, by=event.by or "its definition changed")
     back = [name for name, _ in event.rolled_back if name in core.specs and core.leaving is None and not core.is_kept_down(name)]
     if back:
         jobs.enqueue_many(JobType.RESTART, back, by="its new definition did not come up")
@@ -177,7 +178,7 @@ def _go_back(core: Core, name: str, text: str) -> None:
 
 
 def _lift_start_limit(core: Core, name: str) -> None:
-    """Starts of another definition say nothing about this one."""
+    """Starts of another definition say nothing about this one, and what restarts with it has not failed: saving often is no crash loop."""
     state = core.state_of(name)
     state.limit_from_us = state.limit_count = 0
 

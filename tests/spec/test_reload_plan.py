@@ -184,6 +184,14 @@ def test_saving_often_does_not_use_up_the_start_limit() -> None:
     assert (world.active("a"), world.starts("a")) == ("active", 21)
 
 
+def test_saving_often_does_not_use_up_the_start_limit_of_what_restarts_along() -> None:
+    needing = unit("b", requires=["a"], after=["a"])
+    world = _up(unit("a"), needing)
+    for number in range(20):
+        world.apply(unit("a", exec_start=f"version{number}"), needing)
+    assert (world.active("b"), world.starts("b")) == ("active", 21)
+
+
 # The way back ---------------------------------------------------------------------------------------------------------
 
 BAD: dict[str, tuple[dict[str, Any], Any]] = {
