@@ -1,8 +1,9 @@
 """Says when unit files may have changed: watchdog's inotify on directories, filtered by name, gathered for a moment, handed to the loop.
 
 Watched are the unit directories, their parents (a directory that is made again would go silent for ever), drop-in directories, and the
-directories of whatever symbolic links and includes lead to. Acted on are close-after-write, move, create and delete; a new regular file
-counts when it is closed. It reads no unit file and decides nothing: whoever is told looks himself. While nothing happens, nothing wakes.
+directories of every symbolic link and include on the way to them. Acted on are close-after-write, move, create and delete; a new regular
+file counts when it is closed. It reads no unit file and decides nothing: whoever is told looks himself. While nothing happens, nothing
+wakes.
 
 It is imported after the boot: watchdog is not needed before the first service runs. Its reading thread only sets a flag and an eventfd.
 """
@@ -40,16 +41,15 @@ def targets(unit_directories: Iterable[str], files: Iterable[str]) -> dict[str, 
             _add_whole(found, path)
         elif os.path.dirname(path) not in known:
             _add(found, path)
-        for target in _link_targets(path):
-            _add(found, target)
+        if path.endswith(".d") or os.path.dirname(path) not in known or os.path.islink(path):
+            _add_way(found, path)
     return found
 
 
 def _add_whole(found: dict[str, Names], directory: str) -> None:
     found[directory] = None
     _add(found, directory)
-    for target in _link_targets(directory):
-        _add(found, target)
+    _add_way(found, directory)
 
 
 def _add(found: dict[str, Names], path: str) -> None:
@@ -64,16 +64,32 @@ def _add(found: dict[str, Names], path: str) -> None:
         parent, name = os.path.split(parent)
 
 
-def _link_targets(path: str) -> list[str]:
-    """Every place that a symbolic link leads over."""
-    found: list[str] = []
-    for _ in range(LINKS_MAX):
+def _add_way(found: dict[str, Names], path: str) -> None:
+    """Watch every symbolic link that is followed on the way to `path`, be it of a directory far above, and where the way ends."""
+    at, ahead, links = "/", _steps(path), 0
+    while ahead:
+        step = ahead.pop()
+        if step == "..":
+            at = os.path.dirname(at)
+            continue
+        at = os.path.join(at, step)
         try:
-            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+            target = os.readlink(at)
         except OSError:
-            break
-        found.append(path)
-    return found
+            continue  # it is no link, or is not there (yet)
+        _add(found, at)
+        links += 1
+        if links > LINKS_MAX:
+            return
+        at = "/" if target.startswith("/") else os.path.dirname(at)
+        ahead += _steps(target)
+    if links:
+        _add(found, at)
+
+
+def _steps(path: str) -> list[str]:
+    """The parts of a path, the first one last."""
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
 class FileWatch:
