@@ -28,7 +28,7 @@ def advise(session: Session, name: str) -> None:
         known = []  # the complaint itself has been made
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, 3, 0.6)
+    near = get_close_matches(name, [other for other in known if other != name], 3, 0.6)  # it is a unit where a template was asked for
     session.advise(f"did you mean {' or '.join(near)}?" if near else "supctl list shows every unit")
 
 

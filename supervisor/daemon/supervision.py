@@ -300,7 +300,8 @@ class World:
 
         self._shell.on_reexec_failed = on_failed
         self._shell.link.send({}, [["reexec"]])
-        raise Refusal("refused", f"cannot re-execute: {await refusal}; supd goes on as it is")
+        text = f"cannot re-execute: {await refusal}; supd goes on as it is"
+        raise Refusal("refused", text, hint="make the installation of supd whole (pip install --force-reinstall), then supctl reexec again")
 
     # -- definitions -----------------------------------------------------------------------------------------------
 

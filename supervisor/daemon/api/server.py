@@ -222,7 +222,7 @@ class ApiServer:
             status, answer = error.status, answers.error(error.code, error.text, hint=error.hint)
         except Refusal as error:
             act.result = error.code
-            status, answer = answers.STATUS_OF_CODE.get(error.code, 409), answers.error(error.code, error.text, error.unit)
+            status, answer = answers.STATUS_OF_CODE.get(error.code, 409), answers.error(error.code, error.text, error.unit, error.hint)
             if error.code == "forbidden":
                 self._refused(client, act, f"{request.method} {request.target[:200]}: {error.text}")
         except (ClientLeft, ConnectionError, TimeoutError):
@@ -261,7 +261,7 @@ class ApiServer:
                 self._log(f"api: {client.by}: {request.method} {request.target[:200]}")
             return await self._run(connection, route, call)
         except Refusal as error:
-            raise Refusal(error.code, error.text, error.unit or pieces.get("name", "")) from None
+            raise Refusal(error.code, error.text, error.unit or pieces.get("name", ""), error.hint) from None
 
     async def _run(self, connection: Connection, route: Route, call: Call) -> Answer:
         if not route.waits:

@@ -12,13 +12,17 @@ Json = dict[str, Any]
 
 
 class Refusal(Exception):
-    """A request that cannot be met. `code` is one of `model.errors.TRANSACTION_CODES`, "no-such-job" or "bad-request"."""
+    """A request that cannot be met. `code` is one of `model.errors.TRANSACTION_CODES`, "no-such-job" or "bad-request".
 
-    def __init__(self, code: str, text: str, unit: str = "") -> None:
+    `hint` is what to do next, where the code alone does not tell (`answers.HINT_OF_CODE`).
+    """
+
+    def __init__(self, code: str, text: str, unit: str = "", hint: str = "") -> None:
         super().__init__(text)
         self.code = code
         self.text = text
         self.unit = unit
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)

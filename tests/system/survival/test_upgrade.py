@@ -99,6 +99,9 @@ def test_a_half_finished_upgrade_is_refused_with_its_error_and_changes_nothing(i
     assert refused.returncode != 0
     assert told in refused.stderr and "supd goes on as it is" in refused.stderr, refused.stderr
     assert "Traceback" not in refused.stderr
+    assert refused.stderr.splitlines()[1:] == [
+        "  next: make the installation of supd whole (pip install --force-reinstall), then supctl reexec again"
+    ]
     assert (supd.get("/v1/version"), installed.pids()) == before
 
 
