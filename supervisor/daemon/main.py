@@ -239,7 +239,7 @@ def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode", found: 
     if found is not None:
         from supervisor.daemon import takeover
 
-        announcer.say("warning", "a supd before this one was killed; what it had started runs on and is taken over")
+        announcer.say("warning", "a supd before this one was killed, or told to keep its services; what it had started is taken over")
         goes_on = takeover.recover(shell, found) and not target
     elif shell.link.table["starts"] > 1:
         from supervisor.daemon import takeover
