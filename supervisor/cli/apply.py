@@ -1,6 +1,7 @@
 """apply: what runs is brought in line with the unit files, or with --plan shown what that would be."""
 
 from supervisor.cli.session import FAILED, OK, Session
+from supervisor.client.errors import ApiError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ _WORDS = {
 def apply(session: Session) -> int:
     """Names are sent as they are: a unit may be new, so that supd does not know it yet."""
     chosen, is_plan = session.arguments.operands, session.arguments.has("plan")
-    done = session.client.plan(chosen) if is_plan else session.client.apply(chosen)
+    try:
+        done = session.client.plan(chosen) if is_plan else session.client.apply(chosen)
+    except ApiError as error:
+        return session.refused("apply", error)
     errors = done.get("errors") or []
     failed = [] if is_plan else _wait(session, done.get("jobs") or [])
     status = FAILED if errors or failed else OK
@@ -32,7 +36,7 @@ def apply(session: Session) -> int:
         session.complain("cannot apply the unit files, so nothing has changed and the last good definitions stay:")
         session.err.write(*[f"  {error_line(error)}" for error in errors])
     else:
-        _show(session, done["units"], is_plan)
+        _show(session, done["units"], done.get("rolled_back", []), f"supctl apply {' '.join(chosen)}".rstrip() if is_plan else "")
     return status
 
 
@@ -49,14 +53,17 @@ def _wait(session: Session, jobs: "list[int]") -> "list[Json]":
     return failed
 
 
-def _show(session: Session, units: "dict[str, Json]", is_plan: bool) -> None:
+def _show(session: Session, units: "dict[str, Json]", rolled_back: list[str], command: str) -> None:
+    """`command` does what was only planned; "" after it was done."""
+    for name in rolled_back:
+        session.out.write(f"{name} stays by its definition of before: its new one did not come up; `supctl apply {name}` tries it again")
     if not units:
-        session.out.write("nothing to do: what runs is what the unit files say")
+        session.out.write("nothing to do: what runs is what the unit files say" if not rolled_back else "nothing else to do")
         return
     width = max(len(name) for name in units)
     for name, change in units.items():
         action = str(change["action"])
         keys = f"  {', '.join(change['changed'])}" if change["changed"] else ""
         session.out.write(f"{name:{width}}  {_WORDS.get(action, action)}{keys}")
-    if is_plan:
-        session.out.write("`supctl apply` does it")
+    if command:
+        session.out.write(f"`{command}` does it")

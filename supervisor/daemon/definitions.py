@@ -190,13 +190,13 @@ class Definitions:
             await to_thread(self.rolled_back.save)
         return result
 
-    async def peek(self) -> tuple[LoadResult, list[Json]]:
-        """The set of the files as they are now, and its errors, for a look that changes nothing."""
+    async def peek(self, lifted: tuple[str, ...] = ()) -> tuple[LoadResult, list[Json]]:
+        """The set of the files as they are now, and its errors, for a look that changes nothing; `lifted` as if tried again."""
         from asyncio import to_thread
 
         result = await to_thread(self._load)
         if not result.errors:
-            self.rolled_back.substitute(result, forgets=False)
+            self.rolled_back.substitute(result, forgets=False, lifted=lifted)
         return result, [problem.json() for problem in result.errors]
 
     def _load(self) -> LoadResult:

@@ -21,6 +21,7 @@ from supervisor.engine import plan as plans
 from supervisor.engine.reloading import scope_of
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
+from supervisor.model.specification import Unit
 
 BY_FILES = "its unit file changed"
 
@@ -129,17 +130,25 @@ class Reloader:
     # -- a person asks ---------------------------------------------------------------------------------------------
 
     async def plan(self, chosen: tuple[str, ...]) -> Json:
-        """What `apply` would do: {"units": {name: {"action", "changed"}}, "errors": [...]}. Nothing is changed by asking."""
-        result, errors = await self._definitions.peek()
+        """What `apply` would do; nothing is changed by asking.
+
+        {"units": {name: {"action", "changed"}}, "errors": [...]}; "rolled_back": [units whose file's definition is kept out], if any.
+        """
+        result, errors = await self._definitions.peek(chosen)
         if errors:
             return {"units": {}, "errors": errors}
-        event = ev.UnitsApplied(self._definitions.with_instances(result), is_asked=True, chosen=chosen)
-        return {"units": _json(plans.make(self._shell.engine.core, event.units, scope_of(event))), "errors": []}
+        units = self._definitions.with_instances(result)
+        self._check_known(chosen, units)
+        event = ev.UnitsApplied(units, is_asked=True, chosen=chosen)
+        plan = plans.make(self._shell.engine.core, event.units, scope_of(event))
+        return {"units": _json(plan), "errors": [], **self._kept_out(result)}
 
     async def apply(self, chosen: tuple[str, ...], by: str) -> Json:
-        """Read the files and do what `plan` says; {"units", "errors", "jobs"}. What is gone is believed; a named unit is tried again."""
+        """Read the files and do what `plan` says; as `plan`, with "jobs". What is gone is believed; a named unit is tried again."""
         definitions = self._definitions
         async with definitions.lock:
+            if chosen and not (found := await definitions.peek(chosen))[1]:
+                self._check_known(chosen, definitions.with_instances(found[0]))
             definitions.rolled_back.lift(chosen)
             result = await definitions.read()
             if result is None:
@@ -150,9 +159,21 @@ class Reloader:
                 self._vanished.remember(result)
             is_whole = await self._keep_vanished(result, chosen) if chosen else True
             answer = self._carry_out(ev.UnitsApplied(definitions.adopt(result), by=by, is_asked=True, chosen=chosen))
+            answer |= self._kept_out(result)
             await definitions.keep(result, is_whole)
         self._rearm()
         return answer
+
+    def _kept_out(self, result: LoadResult) -> Json:
+        """Which units stay by another definition than that of their files, if any do."""
+        names = self._definitions.rolled_back.kept_out(result)
+        return {"rolled_back": names} if names else {}
+
+    def _check_known(self, chosen: tuple[str, ...], units: dict[str, Unit]) -> None:
+        """A named unit must be one, by the new definitions or by those in force."""
+        for name in chosen:
+            if name not in units and name not in self._shell.engine.core.specs:
+                raise Refusal("no-such-unit", f"there is no unit {name}", name)
 
     def _carry_out(self, event: ev.UnitsApplied) -> Json:
         core = self._shell.engine.core

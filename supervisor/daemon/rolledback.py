@@ -57,20 +57,27 @@ class RolledBack:
             self.entries[name].stamps = {}
         return bool(lifted)
 
-    def substitute(self, result: LoadResult, *, forgets: bool = True) -> bool:
-        """Put the good definition in the place of each failed one whose files are as they were; forget the others. Whether any was."""
+    def substitute(self, result: LoadResult, *, forgets: bool = True, lifted: tuple[str, ...] = ()) -> bool:
+        """Put the good definition in the place of each failed one whose files are as they were; forget the others. Whether any was.
+
+        `lifted` are judged as if `lift` had been called for them.
+        """
         has_forgotten = False
         for name, entry in list(self.entries.items()):
-            unit = result.units.get(name)
-            if unit is not None and unit in (entry.bad, entry.good) and entry.stamps and entry.stamps == _stamps(entry.bad, result):
+            unit, stamps = result.units.get(name), entry.stamps if name not in lifted else {}
+            if unit is not None and unit in (entry.bad, entry.good) and stamps and stamps == _stamps(entry.bad, result):
                 result.units[name] = entry.good
                 continue
-            if unit == entry.good and not entry.stamps:
+            if unit == entry.good and not stamps:
                 result.units[name] = entry.bad  # the set came from the store, where the good one stands
             if forgets:
                 del self.entries[name]
                 has_forgotten = True
         return has_forgotten
+
+    def kept_out(self, result: LoadResult) -> list[str]:
+        """The units of a set that `substitute` gave their good definition."""
+        return sorted(name for name, entry in self.entries.items() if result.units.get(name) is entry.good)
 
     def save(self) -> None:
         """On disk when this returns. A disk that is full is said in `trouble`: then a restart of supd tries the failed definition again."""

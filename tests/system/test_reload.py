@@ -1,5 +1,6 @@
 """Hot reload in a real supd: every way of saving, errors, the way back, files that vanish, and many of them (DESIGN, Hot reload)."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -212,6 +213,32 @@ def test_unit_directories_may_be_links_that_are_turned_elsewhere() -> None:
         supd.remove()
 
 
+def test_a_link_anywhere_on_the_way_may_be_turned_elsewhere() -> None:
+    """As deployments and mounted ConfigMaps do it: the link that is turned is a directory's, above the units or between link and file."""
+    files = {"one/units/web.toml": OLD, "two/units/web.toml": NEW, "map/v1/other.toml": OTHER, "map/v2/other.toml": OLD}
+    supd = Supd({}, files)
+
+    def turn(link: str, target: str) -> None:
+        os.symlink(target, supd.path("next"))
+        os.rename(supd.path("next"), supd.path(link))
+
+    try:
+        turn("current", "one")
+        turn("map/data", "v1")
+        for release in ("one", "two"):
+            os.symlink("../../map/data/other.toml", supd.path(release, "units", "other.toml"))
+        supd.start("--units", "current/units", "--state", ".supd")
+        pids = {unit: supd.wait_until(unit, "running")["main_pid"] for unit in ("web", "other")}
+        turn("current", "two")
+        _wait_for_new_process(supd, "web", pids["web"])
+        assert supd.show("other")["main_pid"] == pids["other"]
+        turn("map/data", "v2")
+        _wait_for_new_process(supd, "other", pids["other"])
+        supd.stop()
+    finally:
+        supd.remove()
+
+
 def test_a_unit_directory_that_comes_later_is_found(as_root: None) -> None:
     """A user's own: it need not be there when his supd is started."""
     supd = Supd({}, uid=1234)
@@ -298,6 +325,25 @@ def test_what_does_not_come_up_goes_back_and_is_not_tried_again_until_its_file_c
     world.write("units/web.toml", NEW)
     _wait_for_new_process(world, "web", again)
     assert world.show("web")["rolled_back"] == ""
+
+
+def test_the_plan_for_what_was_rolled_back_is_what_apply_does(world: Supd) -> None:
+    world.write("units/web.toml", '[unit]\nstart_limit_burst = 9\n[service]\nexec_start = "/nonexistent"\n')
+    world.wait_for("web", "rolled back", lambda shown: shown["rolled_back"] and shown["sub_state"] == "running")
+    told = world.supctl("apply", "--plan").stdout
+    assert "web stays by its definition of before" in told and "what runs is what the unit files say" not in told
+    assert world.json("apply", "--plan") == {"units": {}, "errors": [], "rolled_back": ["web"]}
+    plan = world.json("apply", "--plan", "web")
+    assert plan["units"]["web"]["action"] == "restart" and "service.exec_start" in plan["units"]["web"]["changed"]
+    assert "rolled_back" not in plan
+    done = json.loads(world.supctl("apply", "web", "--json", expect=1).stdout)
+    assert done["units"] == plan["units"]
+
+
+def test_a_name_that_no_file_and_no_unit_has_is_told(world: Supd) -> None:
+    for more in ([], ["--plan"]):
+        assert "there is no unit wbe" in world.supctl("apply", *more, "wbe", expect=5).stderr
+    world.supctl("apply", "web")
 
 
 def test_where_the_set_would_not_be_valid_the_whole_set_goes_back() -> None:

@@ -118,7 +118,8 @@ CONFIG_ERROR = js.record({"file": js.STRING, "message": js.STRING}, {"line": js.
 RELOADED = js.record({"units": _COUNT, "errors": js.array_of(CONFIG_ERROR)})
 _CHANGE = js.record({"action": js.STRING, "changed": js.STRINGS})
 PLAN = js.record(
-    {"units": {"type": "object", "additionalProperties": _CHANGE}, "errors": js.array_of(CONFIG_ERROR)}, {"jobs": js.array_of(_COUNT)}
+    {"units": {"type": "object", "additionalProperties": _CHANGE}, "errors": js.array_of(CONFIG_ERROR)},
+    {"jobs": js.array_of(_COUNT), "rolled_back": js.STRINGS},
 )
 STATUS = js.record(
     {"version": js.STRING, "keeper_pid": _COUNT, "manager_pid": _COUNT, "started_time_s": js.NUMBER},

@@ -148,10 +148,14 @@ class Limited:
         return await self._world.reload_units(by)
 
     async def plan(self, units: list[str]) -> Json:
-        whole = await self._world.plan(units)
         if self._sees_all:
-            return whole
-        return {**whole, "units": {name: change for name, change in whole["units"].items() if self._sees(name)}, "errors": []}
+            return await self._world.plan(units)
+        for unit in units:
+            if not self._sees(unit):  # whether there is one is not told either
+                raise Refusal("forbidden", f"your roles do not reach a unit {unit[:255]!r}", unit[:255])
+        whole = await self._world.plan(units)
+        seen = {name: change for name, change in whole["units"].items() if self._sees(name)}
+        return {**whole, "units": seen, "errors": [], "rolled_back": [name for name in whole.get("rolled_back", []) if self._sees(name)]}
 
     async def apply(self, units: list[str], by: str) -> Json:
         return await self._world.apply(units, by)
