@@ -96,6 +96,21 @@ def test_a_crash_at_any_point_changes_nothing_in_the_end(name: str) -> None:
         assert world.engine.list_jobs() == []
 
 
+def test_a_start_that_a_crash_interrupts_times_out_at_its_first_deadline() -> None:
+    """However late, however often, and although the process is spawned only once: the time-out counts from its beginning."""
+    world = World(unit("a", type="notify", timeout_start_us=10 * SECOND))
+    world.behave("a", runs())
+    world.start("a")
+    for _ in range(3):
+        world.advance(3 * SECOND)
+        world.crash()
+    assert world.state("a") == ("activating", "start", "success")
+    world.advance(SECOND - 1)
+    assert world.sub("a") == "start"
+    world.advance(1)
+    assert (world.state("a"), world.machine_starts("a")) == (("failed", "failed", "timeout"), 1)
+
+
 def test_two_crashes_in_a_row_change_nothing() -> None:
     world = _boot_in_order()
     world.boot()

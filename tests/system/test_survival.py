@@ -1,12 +1,14 @@
 """What outlives supd's own death: the manager's, answered by the keeper; the keeper's, answered by the next supd."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 
 import pytest
 
+import supervisor
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.conftest import StartSupd
 from tests.system.descent import descendants
@@ -324,3 +326,37 @@ def test_as_pid_1_a_sigterm_stops_everything_in_order(make_supd: StartSupd, as_r
         rest = process.stderr.read()
     assert process.returncode == 0
     assert rest.index("leaning: down") < rest.index("ticking: down")
+
+
+WAITING = """
+[service]
+type = "notify"
+notify_access = "all"
+timeout_start_sec = "infinity"
+exec_start = "sh -c 'read go < go; systemd-notify --ready --status=awake; echo told > told; exec sleep 1000'"
+"""
+
+
+def test_what_is_ready_while_there_is_no_manager_is_active_after_the_next_one_came(make_supd: StartSupd) -> None:
+    """The notify socket is the keeper's: what is said meanwhile waits there."""
+    supd = make_supd({"late": WAITING})
+    for fifo in ("go", "told"):
+        os.mkfifo(supd.path(fifo))
+    site = supd.path("site", "supervisor")
+    shutil.copytree(os.path.dirname(supervisor.__file__), site, ignore=shutil.ignore_patterns("__pycache__", "tui"))
+    supd.environment["PYTHONPATH"] = supd.path("site")
+    supd.start()
+    pid = supd.wait_until("late", "start")["main_pid"]
+    # No manager can come until its code is there again.
+    main = os.path.join(site, "daemon", "__main__.py")
+    os.rename(main, main + "~")
+    _, manager = _managers(supd)
+    os.kill(manager, signal.SIGKILL)
+    assert ends_in_time(manager, 10)
+    with open(supd.path("go"), "w", encoding="ascii") as go:
+        go.write("go\n")
+    with open(supd.path("told"), encoding="ascii") as told:
+        assert told.read() == "told\n"
+    os.rename(main + "~", main)
+    shown = supd.wait_until("late", "active")
+    assert (shown["sub_state"], shown["main_pid"], shown["status_text"], shown["n_restarts"]) == ("running", pid, "awake", 0)
