@@ -22,6 +22,7 @@ _NAMES_IN_TITLE = 3
 _NAMES_IN_QUESTION = 12
 TOAST_S = 5.0
 FAILURE_TOAST_S = 15.0
+_UNITS_IN_LINE = 12  # a question about hundreds of units must leave room for its answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ class Order:
 
     @property
     def line(self) -> str:
-        return supctl_line(self.verb, self.units, self.signal, self.mode)
+        left_out = len(self.units) - _UNITS_IN_LINE
+        line = supctl_line(self.verb, self.units[:_UNITS_IN_LINE], self.signal, self.mode)
+        return f"{line} ... ({left_out} more)" if left_out > 0 else line
 
     @property
     def target(self) -> str:

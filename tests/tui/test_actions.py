@@ -7,6 +7,7 @@ import pytest
 
 from supervisor.cli.arguments import read
 from supervisor.model.states import ACTIVE_OF, LoadState, SubState
+from supervisor.tui.doing import Order
 from supervisor.tui.link.protocol import VERBS
 from supervisor.tui.model.actions import ACTIONS, BY_VERB, SIGNALS, lacking, outcome, supctl_line, valid_for, why_not
 from tests.tui.briefs import brief
@@ -92,3 +93,9 @@ ENDS = [
 @pytest.mark.parametrize(("job", "text"), ENDS, ids=[row[0]["result"] for row in ENDS])
 def test_how_a_job_ended(job: dict[str, str], text: str) -> None:
     assert outcome(BY_VERB["start"], "web", job) == text
+
+
+def test_the_line_of_an_order_about_hundreds_of_units_leaves_room_for_the_answers() -> None:
+    names = tuple(f"pool-{number}" for number in range(116))
+    assert Order("stop", names).line == f"supctl stop {' '.join(names[:12])} ... (104 more)"
+    assert Order("stop", names[:12]).line == f"supctl stop {' '.join(names[:12])}"
