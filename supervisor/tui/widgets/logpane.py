@@ -18,7 +18,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from supervisor.tui.link.logfeed import LogFeed
-from supervisor.tui.link.logseek import next_line
 from supervisor.tui.logs.filters import Filter
 from supervisor.tui.logs.reader import ERRORS, LogReader
 from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
@@ -28,6 +27,7 @@ from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.logbar import LogStatus, log_pieces
 from supervisor.tui.widgets.logmeter import LogOutage, LogRate, nothing_text
 from supervisor.tui.widgets.logruns import RunEnds
+from supervisor.tui.widgets.logseek import next_line
 from supervisor.tui.widgets.logview import LogView
 
 _SLICE_S = 0.008  # of work between two looks at the keyboard
