@@ -68,7 +68,8 @@ def _records_are_true(name: str, lives: list[Life], path: str, unseen: frozenset
     known, lived = {row[0] for row in rows}, {life.invocation_id for life in lives}
     assert [row[0] for row in rows] == [life.invocation_id for life in lives], (
         f"{len(rows)} run records of {name} and {len(lives)} lives; "
-        f"records without a life: {[row for row in rows if row[0] not in lived]}; lives without a record: {[life for life in lives if life.invocation_id not in known]}"
+        f"records without a life: {[row for row in rows if row[0] not in lived]}; "
+        f"lives without a record: {[life for life in lives if life.invocation_id not in known]}"
     )
     for (_, code, status, result), life in zip(rows, lives, strict=True):
         ended = ("exited", life.end_status) if life.end_status is not None else KILLED
