@@ -83,7 +83,8 @@ def lock(mode: Mode) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise PlaceError(f"cannot open {path}: {error.strerror}") from None
+        hint = "supd keeps its state there: make it writable, or name another directory with --state DIR"
+        raise PlaceError(f"cannot open {path}: {error.strerror}; {hint}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -7,7 +7,7 @@ the time column are the pane's own and survive every change of units.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from textual import on
@@ -201,7 +201,9 @@ class LogPane(Vertical):
                 self.run_worker(feed.fill(before_hole), group="page", exclusive=True)
 
     def _work(self) -> None:
-        self.run_worker(self._build(), group="index", exclusive=True)
+        # The function, not its coroutine: one that a closing app no longer begins must not be there to be missed.
+        build: Callable[[], Coroutine[None, None, None]] = self._build
+        self.run_worker(build, group="index", exclusive=True)  # type: ignore[arg-type]  # their union leaves mypy nothing to infer
 
     async def _build(self) -> None:
         """Look at all lines for the filter and the count of hits, in slices."""
