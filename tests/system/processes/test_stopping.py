@@ -91,7 +91,7 @@ stay()
 
 
 def test_a_process_that_hops_from_pid_to_pid_is_caught(world: World) -> None:
-    world.spawn("hopper", "say('up')\nwhile True:\n    time.sleep(0.01)\n    if os.fork(): os._exit(0)")
+    world.spawn("hopper", "say('up')\nwhile True:\n    time.sleep(0.05)\n    if os.fork(): os._exit(0)")
     world.hear("up")
     world.kill("hopper", signal.SIGKILL, is_repeated=True)
     world.wait_empty("hopper")
