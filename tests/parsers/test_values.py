@@ -46,7 +46,8 @@ DIFFERENT = {
     "list of CPUs": {"+5", "0x10", "07777", "4294967295"},  # numbers up to 8191, in digits
     **{f"{base}_directory": SYMLINKS for base in ("runtime", "state", "cache", "logs")},
     "configuration_directory": {"1024:", ":5"},  # the same
-    "log, null, inherit, file:PATH, append:PATH or truncate:PATH": {"tty", "journal", "socket", "fd:x"},  # there are none here
+    "standard_output": {"tty", "journal", "socket", "fd:x"},  # there are none here
+    "standard_error": {"tty", "journal", "socket", "fd:x"},  # the same
     "null or file:PATH": {"tty", "data", "socket", "fd:x"},
     "one of none, exit, exit-force": {"reboot"},  # supd is not the machine's
     "one of none, realtime, best-effort, idle": {"5", "+5", "7", "8", "010"},  # there are four
