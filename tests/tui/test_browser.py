@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tests.system.api.fake_world import RunningServer
 from tests.tui.chromium import Page, chromium
 
-DEADLINE_S = 60
+DEADLINE_S = 60.0
 
 
 @asynccontextmanager
