@@ -8,6 +8,8 @@ A unit is stopped when no process of it is left. There are two ways to know, one
 
 Laws:
 - A signal goes by pidfd to a process whose start time is the one we know; never to supd, never to another unit's process.
+  Only the repeated SIGKILL of scan mode goes to process groups too, to those in which the look just taken saw nobody else: the
+  kernel signals a group in one step, so a process that forks and ends faster than we look cannot slip from pid to pid.
 - A run counts as a process of its unit from `note_started` to `note_exited`, wherever it is: between fork and exec it has not
   joined its cgroup yet, and between death and the keeper's word it is not over.
 - Nothing polls. Emptiness is told by `cgroup.events`, or in scan mode by the end of the processes seen; one scan then serves
@@ -18,6 +20,7 @@ Laws:
 Source of the order of signals (KillSignal, SIGCONT, SIGHUP): systemd.kill(5).
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterable
@@ -313,6 +316,9 @@ class Processes:
         It goes on until the unit is empty, is released, or has a new process made for it.
         """
         spared = self._chases[unit]
+        for group in self._tracker.groups(unit, spared):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
         targets = [(p.pid, p.start_time_ticks) for p in self._members(unit) if p.pid not in spared]
         for identity in targets:
             self._send(unit, identity, (signal.SIGKILL,))

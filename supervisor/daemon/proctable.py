@@ -94,22 +94,25 @@ class Snapshot(NamedTuple):
 
 
 def scan() -> Snapshot:
-    """Look at /proc until no process was made during a look.
+    """Look at /proc until a look shows nothing new and no pid was given since the look before it.
 
     One look is not one instant: a process that forks and ends while we are elsewhere in the list shows neither itself nor its
-    child. But if the newest pid is the same after a look as before it, nothing was born during it, and nothing is missing.
+    child, and a pid is given before its process can be seen. But whoever is not to be seen yet by a look that began after the
+    last pid was given has a parent in the middle of fork, which was there to be read before and lives still.
     """
     table: dict[int, Process] = {}
     seen: set[str] = set()
+    newest = _newest_pid()
     for _ in range(_LOOKS_MAX):
-        newest = _newest_pid()
+        before = newest
         # What was read once need not be read again: that it may have ended since is for the next scan to see.
-        for name in os.listdir("/proc"):
-            if name.isdigit() and name not in seen:
-                seen.add(name)
-                if (process := read_process(int(name))) is not None:
-                    table[process.pid] = process
-        if _newest_pid() == newest:
+        unseen = {name for name in os.listdir("/proc") if name.isdigit()} - seen
+        seen |= unseen
+        for name in unseen:
+            if (process := read_process(int(name))) is not None:
+                table[process.pid] = process
+        newest = _newest_pid()
+        if newest == before and not unseen:
             return Snapshot(table, False)
     return Snapshot(table, True)
 

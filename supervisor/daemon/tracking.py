@@ -4,6 +4,7 @@
 """
 
 import time
+from collections.abc import Collection
 from typing import Protocol
 
 from supervisor.daemon import attribution, proctable
@@ -26,6 +27,12 @@ class Tracker(Protocol):
 
     def kill(self, unit: str) -> bool:
         """End every process of the unit in one step, forks under way included; False where that cannot be had."""
+
+    def groups(self, unit: str, spared: Collection[int]) -> list[int]:
+        """Process groups that held processes of this unit and nobody else when `refresh` looked, nor a pid that is spared.
+
+        None where `kill` leaves nothing for them to do.
+        """
 
     def restore(self, unit: str) -> None:
         """The unit's runs are under way since before this manager."""
@@ -57,6 +64,9 @@ class CgroupTracker:
     def kill(self, unit: str) -> bool:
         return self.cgroups.kill(unit)
 
+    def groups(self, unit: str, spared: Collection[int]) -> list[int]:
+        return []
+
     def restore(self, unit: str) -> None:
         self.cgroups.adopt(unit)
 
@@ -73,6 +83,7 @@ class ScanTracker:
         self._keeper = keeper
         self._protected = protected
         self._members: dict[str, list[Process]] = {}
+        self._table: dict[int, Process] = {}
         self._seen_ns = -_NEVER_NS
         self.is_torn = False  # the last snapshot may lack processes: nothing may be called empty by it
         self.unattributed: list[Process] = []
@@ -87,8 +98,9 @@ class ScanTracker:
             return
         self._seen_ns = now_ns
         table, self.is_torn = proctable.scan()
+        self._table = table
         known = self._runs.known(self._keeper, self._protected)
-        owners = attribution.attribute(table, known, proctable.invocation_marker)
+        owners = attribution.attribute(table, known, self._marker)
         members: dict[str, list[Process]] = {}
         memory: dict[str, dict[Identity, None]] = {}
         for pid, unit in owners.items():
@@ -99,6 +111,12 @@ class ScanTracker:
         self._runs.replace_memory(memory)
         self.unattributed = attribution.unattributed(table, known, owners)
 
+    def _marker(self, pid: int) -> str:
+        marker = proctable.invocation_marker(pid)
+        if not marker and read_process(pid) is None:
+            self.is_torn = True  # it ended before it could be asked whose it was, and may have left a child that was not seen
+        return marker
+
     def members(self, unit: str) -> list[Process]:
         return self._members.get(unit, [])
 
@@ -108,6 +126,11 @@ class ScanTracker:
 
     def kill(self, unit: str) -> bool:
         return False
+
+    def groups(self, unit: str, spared: Collection[int]) -> list[int]:
+        held = {process.group for process in self._members.get(unit, [])}
+        ours = {process.pid for process in self._members.get(unit, [])}.difference(spared)
+        return sorted(held - {process.group for process in self._table.values() if process.pid not in ours} - {0})
 
     def restore(self, unit: str) -> None:
         pass

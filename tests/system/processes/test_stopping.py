@@ -3,6 +3,7 @@
 import os
 import signal
 
+from supervisor.daemon.proctable import scan
 from supervisor.model.effects import Kill
 from supervisor.model.events import Emptied
 from tests.system.processes.world import World
@@ -91,10 +92,20 @@ stay()
 
 
 def test_a_process_that_hops_from_pid_to_pid_is_caught(world: World) -> None:
-    world.spawn("hopper", "say('up')\nwhile True:\n    time.sleep(0.05)\n    if os.fork(): os._exit(0)")
+    # As fast as it can: no look at /proc shows more of it than where it has been. Its process group is what it cannot leave behind.
+    leader = world.spawn("hopper", "say('up')\nwhile True:\n    if os.fork(): os._exit(0)")
     world.hear("up")
     world.kill("hopper", signal.SIGKILL, is_repeated=True)
     world.wait_empty("hopper")
+    assert not [process for process in scan().table.values() if process.group == leader]
+
+
+def test_a_group_in_which_a_stranger_is_seen_is_not_killed_whole(world: World) -> None:
+    leader = world.spawn("web", "if os.fork() == 0: ignore_term(); say('child'); stay()\nsay('main'); stay()")
+    child = world.hear("child", "main")["child"]
+    world.kill("web", signal.SIGKILL, "others", (leader,), is_repeated=True)
+    world.wait_gone(child)
+    assert world.comms("web") == {leader}  # spared, though it is in the group of what was killed
 
 
 def test_a_signal_to_all_reaches_a_stopped_process_too(world: World) -> None:

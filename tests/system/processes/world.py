@@ -1,6 +1,7 @@
 """A world for `Processes`: an event loop, a nursery that parents real processes, and what those processes say."""
 
 import asyncio
+import contextlib
 import json
 import os
 import select
@@ -22,7 +23,7 @@ DEADLINE_S = 20
 T = TypeVar("T")
 
 PRELUDE = """
-import os, signal, time
+import os, select, signal, time
 def say(word):
     os.write(1, f"{word} {os.getpid()}\\n".encode())
 def stay():
@@ -30,10 +31,15 @@ def stay():
         signal.pause()
 def ignore_term():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def become_child():
+    parent = os.pidfd_open(os.getpid())
+    if os.fork(): os._exit(0)
+    select.select([parent], [], [])  # who hears of the child may count on it: the parent has ended
+    os.close(parent)
 def daemonize():
-    if os.fork(): os._exit(0)
+    become_child()
     os.setsid()
-    if os.fork(): os._exit(0)
+    become_child()
 """
 
 
@@ -181,10 +187,12 @@ class World:
 
     def close(self) -> None:
         assert self._nursery.stdin is not None and self._nursery.stdout is not None
-        for pid in scan().table:
-            if self._is_ours(pid):
-                os.kill(pid, signal.SIGKILL)
-                self.wait_gone(pid)
+        while left := [process for process in scan().table.values() if self._is_ours(process.pid)]:
+            for process in left:
+                # By group, since one that forks and ends without pause is never where it was seen.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.group, signal.SIGKILL)
+                self.wait_gone(process.pid)
         self.loop.remove_reader(self._nursery.stdout.fileno())
         self.loop.remove_reader(self._words_fd)
         self._nursery.stdin.close()
