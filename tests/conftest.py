@@ -1,5 +1,7 @@
 """Options of the whole test suite: how much simulation and chaos, and which world to play again. Figures of a run, shown at its end."""
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 
@@ -34,6 +36,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def figure(config: pytest.Config, text: str) -> None:
     """One figure that a test has measured, to be shown when all have run."""
     config.stash.setdefault(_figures, []).append(text)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # in a process of pytest-xdist: the figures go with what it reports
+        output["figures"] = session.config.stash.get(_figures, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended (`node`: its `WorkerController`); one that crashed reports nothing."""
+    for text in getattr(node, "workeroutput", {}).get("figures", []):
+        figure(node.config, text)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from tests.agreement import compare, products, scenario
 from tests.agreement.scenario import Json, Scenario
 from tests.agreement.steps import play
 from tests.agreement.worlds import Ours
+from tests.conftest import figure
 
 SCENARIOS = scenario.load()
 
@@ -47,12 +48,11 @@ def test_supd_does_what_systemd_does_in_the_rows_of_the_products(played: dict[st
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_figure_is_printed(played: dict[str, Json], pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_figure_is_shown(played: dict[str, Json], pytestconfig: pytest.Config) -> None:
     known = compare.recorded(compare.PRODUCTS)
     verdicts = [compare.judge(each, played[each.name]) for each in SCENARIOS]
     rows = [compare.judge_product(row, played[row.name], known) for row in _rows(pytestconfig)]
-    with capsys.disabled():
-        print(f"\n{compare.summary([*verdicts, *rows])}")
+    figure(pytestconfig, compare.summary([*verdicts, *rows]))
     assert len(verdicts) >= 150
     assert sum(verdict.is_by_source for verdict in verdicts) >= 10
 

@@ -13,9 +13,9 @@ depends_on = [{needs}]
 [service]
 exec_start = "sh -c 'trap \\"echo {name} >> order; exit 0\\" TERM; while :; do sleep 0.05; done'"
 """
-# The end of either waits until that of the other has begun.
+# The end of either waits until that of the other has begun. (`mixed`: the writer is not to be ended by the stop it is part of.)
 MEETING = """
-trap 'echo x > meet-{other} & read word < meet-{name}; echo {name} >> order; exit 0' TERM
+trap 'echo x > meet-{other} & read word < meet-{name}; wait; echo {name} >> order; exit 0' TERM
 while :; do sleep 0.05; done
 """
 STUBBORN = """
@@ -30,7 +30,7 @@ def test_the_order_is_reverse_and_what_nothing_orders_ends_side_by_side(make_sup
     pair = {"left": "right", "right": "left"}
     supd = make_supd(
         {name: ORDERED.format(name=name, needs=needs) for name, needs in chain.items()}
-        | {name: f'[service]\nexec_start = "sh {name}.sh"\n' for name in pair},
+        | {name: f'[service]\nexec_start = "sh {name}.sh"\nkill_mode = "mixed"\n' for name in pair},
         {f"{name}.sh": MEETING.format(name=name, other=other) for name, other in pair.items()},
     )
     for name in pair:

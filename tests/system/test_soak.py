@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from supervisor.daemon.workers import THREADS_MAX
+
 SOAK = Path(__file__).parents[2] / "contrib" / "bench" / "soak.py"
 GROWTH_MAX_KB = 8 << 10  # histories and caches fill up to their bounds; a leak of a run's record in such traffic is more
 
@@ -16,6 +18,6 @@ def test_a_busy_supd_stays_as_it_was() -> None:
     assert after["manager_pid"] == before["manager_pid"]
     assert after["restarts"] > 0, "nothing crashed since the units were started anew"
     assert after["fds"] <= before["fds"]
-    assert after["threads"] <= before["threads"]
+    assert after["threads"] - before["threads"] < THREADS_MAX  # workers come when they are needed, up to so many; nothing else may
     assert after["jobs"] == 0
     assert after["anon_kb"] - before["anon_kb"] < GROWTH_MAX_KB
