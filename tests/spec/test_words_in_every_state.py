@@ -57,7 +57,7 @@ def test_main_pid_counts_until_the_main_process_has_been_given_up(sub: SubState)
 NOT_EXTENDED = {S.EXITED, S.DEAD, S.FAILED, S.AUTO_RESTART, S.TARGET_ACTIVE}
 
 
-@pytest.mark.parametrize("sub", set(PATHS) - NOT_EXTENDED - {S.RUNNING})
+@pytest.mark.parametrize("sub", sorted(set(PATHS) - NOT_EXTENDED - {S.RUNNING}))
 def test_a_time_out_is_extended_in_every_state_that_has_one(sub: SubState) -> None:
     world = _world_in(sub)
     speaker = world.processes("a")[0].pid
@@ -70,7 +70,7 @@ def test_a_time_out_is_extended_in_every_state_that_has_one(sub: SubState) -> No
 TRIGGERED = {S.START, S.START_POST, S.RUNNING, S.RELOAD, S.RELOAD_SIGNAL, S.RELOAD_NOTIFY}
 
 
-@pytest.mark.parametrize("sub", set(WITH_BYSTANDER) | {S.CONDITION, S.START_PRE})
+@pytest.mark.parametrize("sub", sorted(set(WITH_BYSTANDER) | {S.CONDITION, S.START_PRE}))
 def test_a_service_may_call_for_its_watchdog_while_it_is_up_or_starting(sub: SubState) -> None:
     world = _world_in(sub)
     aborts = world.kills("a").count((6, "all"))
@@ -81,7 +81,7 @@ def test_a_service_may_call_for_its_watchdog_while_it_is_up_or_starting(sub: Sub
 STOPS_AT_ITS_WORD = {S.RUNNING, S.RELOAD_SIGNAL, S.RELOAD_NOTIFY}
 
 
-@pytest.mark.parametrize("sub", set(WITH_BYSTANDER) | {S.CONDITION, S.START_PRE})
+@pytest.mark.parametrize("sub", sorted(set(WITH_BYSTANDER) | {S.CONDITION, S.START_PRE}))
 def test_stopping_is_believed_of_what_runs(sub: SubState) -> None:
     world = _world_in(sub)
     world.notify("a", world.processes("a")[0].pid, STOPPING="1")
