@@ -4,8 +4,8 @@ Laws:
 - Entries are gathered on the loop's thread and handed over together, a fifth of a second after the first: while something happens
   no second thread wakes, which would take the interpreter's lock from the loop. At most WAITING_MAX wait to be written.
 - What cannot be written (a full disk, a file that somebody has locked) is held, up to HELD_MAX, and tried again with the next entries,
-  before the next question and at the end; beyond that the oldest is given up and counted. A record of a run is asked back from the
-  keeper only when it is written or given up.
+  before the next question and at the end; beyond that the oldest is given up and counted. The record of a run or job is asked back
+  from the keeper only when it is written or given up.
 - A damaged file is put aside as `history.db.damaged` and a new one begun; the file of a later supd is left alone and nothing is
   recorded. supd goes on in every case, and `notes` says what is wrong.
 - A question sees everything that was noted before it was asked.
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from supervisor.daemon import historyrows
 from supervisor.daemon.historyschema import LaterVersion, Retention, migrate, prune
-from supervisor.daemon.runrecords import Entry
+from supervisor.daemon.runrecords import Entry, key_of
 
 Json = dict[str, Any]
 FILE_NAME = "history.db"
@@ -52,7 +52,8 @@ class Question(NamedTuple):
 class History:
     """The database of one state directory. All but `_run` and what it calls is for the loop's thread.
 
-    `on_written` is called in the thread with the ids of runs whose end is written or given up; `call_later(delay_s, act)` is the loop's.
+    `on_written` is called with the keys (`key_of`) of what is written with its end or given up, in the thread (on the loop's when
+    too much waits); `call_later(delay_s, act)` is the loop's.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class History:
         return True
 
     def _tell_written(self, entries: "deque[Entry] | list[Entry]") -> None:
-        if over := [row["run_id"] for kind, row in entries if kind == "run" and row["result"] is not None]:
+        if over := [key for entry in entries if (key := key_of(entry))]:
             self._on_written(over)
 
     def _answer(self, question: Question) -> None:

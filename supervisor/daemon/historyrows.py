@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from supervisor.daemon.runrecords import AGAIN
+
 Json = dict[str, Any]
 
 _RUN_COLUMNS = (
@@ -23,16 +25,23 @@ _UPDATES = ", ".join(f"{column} = excluded.{column}" for column in _RUN_COLUMNS[
 _PUT_RUN = f"{_insert('runs', _RUN_COLUMNS)} ON CONFLICT (run_id) DO UPDATE SET {_UPDATES} WHERE runs.ended_us IS NULL"
 _NO_PLACES: Json = {"log_begin": None, "log_end": None}
 _PUT_JOB = _insert("jobs", _JOB_COLUMNS)
+# Ids of jobs begin anew with each boot of the machine, so the moment belongs to what tells jobs apart.
+_PUT_JOB_AGAIN = (
+    f"INSERT INTO jobs ({', '.join(_JOB_COLUMNS)}) SELECT {', '.join(':' + column for column in _JOB_COLUMNS)} "
+    "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE unit = :unit AND job = :job AND ended_us = :ended_us)"
+)
 _PUT_EVENT = "INSERT OR IGNORE INTO events (id, json) VALUES (:id, :json)"
 
 
 def put(connection: sqlite3.Connection, entries: Iterable[tuple[str, Json]]) -> None:
-    """Write entries ("run", "job" or "event", with its row) in their order."""
+    """Write entries (`runrecords.Entry`) in their order."""
     for kind, row in entries:
         if kind == "run":
             connection.execute(_PUT_RUN, _NO_PLACES | row)  # a manager of before may have remembered it without them
         elif kind == "job":
             connection.execute(_PUT_JOB, row)
+        elif kind == AGAIN:
+            connection.execute(_PUT_JOB_AGAIN, row)
         else:
             connection.execute(_PUT_EVENT, {"id": row["id"], "json": json.dumps(row, separators=(",", ":"))})
 

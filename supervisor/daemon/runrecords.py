@@ -1,9 +1,10 @@
-"""What history will say of each run of a unit, kept safe from the first moment on: a manager's death loses no run.
+"""What history will say of each run of a unit and of each job, kept safe from the first moment on: a manager's death loses none.
 
 A run is one activation, from the first process prepared for it until its unit is down or waits for its restart; its id is the
 unit's invocation id, which its processes, `show` and the log know too. Laws:
 - Each change of a record goes to the keeper in the same atom as the state that caused it (DESIGN, The commit rule), under
-  `run:<id>`, so that nothing is lost and the use of a process is added once, whatever a replay repeats.
+  `run:<id>`, so that nothing is lost and the use of a process is added once, whatever a replay repeats. A job that ended goes with
+  its end, under `job:<id>`.
 - The keeper is told to forget a record only after its end is on disk, or was given up and counted by whoever writes.
 
 It runs from before the first spawn, so it imports nothing; what is to be written waits here until a writer is there.
@@ -18,17 +19,28 @@ from supervisor.model import effects as fx
 from supervisor.model.states import Phase, SubState
 
 RUN_PREFIX = "run:"
+JOB_PREFIX = "job:"
 # The peak of memory is wait4's: of the largest process of the run, and never less than the keeper held when it forked (getrusage(2)).
 BLOCK_BYTES = 512  # ru_inblock and ru_oublock count these (getrusage(2))
 WAITING_MAX = 20_000  # jobs kept while there is no writer yet; records of runs always are
 Json = dict[str, Any]
-Entry = tuple[str, Json]  # "run", "job" or "event", and its row
+Entry = tuple[str, Json]  # "run", "job", "event" or AGAIN, and its row
+AGAIN = "job-again"  # a job that a manager before this one may have written already
 
 _OVER = frozenset(
     {SubState.DEAD, SubState.FAILED, SubState.DEAD_BEFORE_AUTO_RESTART, SubState.FAILED_BEFORE_AUTO_RESTART, SubState.AUTO_RESTART}
 )
 _TRIGGER_OF_BY = {"automatic restart": "restart", "boot: it is enabled": "boot"}  # what the engine gives as `by` of its own jobs
+_JOB_FIELDS = ("ended_us", "job", "unit", "type", "result", "text", "took_us")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def key_of(entry: Entry) -> str:
+    """The key under which the keeper remembers the entry until it is written; "" for one that is not over, and for an event."""
+    kind, row = entry
+    if kind == "run":
+        return RUN_PREFIX + row["run_id"] if row["result"] is not None else ""
+    return "" if kind == "event" else f"{JOB_PREFIX}{row['job']}"
 
 
 class Book(Protocol):
@@ -45,13 +57,14 @@ class Book(Protocol):
 
 
 class RunRecords:
-    """The records of runs that are not on disk with their end yet."""
+    """The records of runs and jobs that are not on disk with their end yet."""
 
     def __init__(self, core: Core, remembered: Mapping[str, str], log_place: Callable[[str], str] = lambda unit: "") -> None:
         """`log_place(unit)`: where the next byte that the unit writes will stand in its log; "" when it has none."""
         self._core = core
         self._log_place = log_place
-        self._rows: dict[str, Json] = {}
+        self._rows: dict[str, Json] = {}  # of runs
+        self._jobs: set[str] = set()  # the keys of those that ended and are not on disk yet
         self._open_of: dict[str, str] = {}  # unit -> the id of its run
         self._waiting: list[Entry] = []
         self._put: Callable[[Entry], None] | None = None
@@ -62,6 +75,9 @@ class RunRecords:
                 if row["ended_us"] is None:
                     self._open_of[row["unit"]] = row["run_id"]
                 self._write("run", row)
+            elif key.startswith(JOB_PREFIX):
+                self._jobs.add(key)
+                self._write(AGAIN, dict(zip(_JOB_FIELDS, json.loads(text), strict=True)))
 
     def attach(self, put: Callable[[Entry], None]) -> None:
         """There is a writer now: give it what waits, and from now on each entry at once."""
@@ -76,8 +92,9 @@ class RunRecords:
         return list(self._open_of.values())
 
     def take_in(self, effects: Iterable[fx.Effect], books: Mapping[int, Book]) -> dict[str, str]:
-        """Note what the effects of one step mean for runs; what the keeper is to remember with that step."""
+        """Note what the effects of one step mean for runs and jobs; what the keeper is to remember with that step."""
         changed: dict[str, None] = {}
+        remember: dict[str, str] = {}
         for effect in effects:
             run_id = ""
             if isinstance(effect, fx.Prepare):
@@ -87,19 +104,25 @@ class RunRecords:
             elif isinstance(effect, fx.Record):
                 run_id = self._ended(effect) if effect.kind == "state" else ""
             elif isinstance(effect, fx.FinishJob):
-                self._job_finished(effect)
+                remember |= self._job_finished(effect)
             if run_id:
                 changed[run_id] = None
-        remember = {}
         for run_id in changed:
             row = self._rows[run_id]
             self._write("run", row)
             remember[RUN_PREFIX + run_id] = _encode(row)
         return remember
 
-    def on_written(self, run_ids: Iterable[str]) -> dict[str, str]:
-        """These runs are on disk with their end, or given up: what the keeper is to remember of that (namely nothing)."""
-        return {RUN_PREFIX + run_id: "" for run_id in run_ids if self._rows.pop(run_id, None) is not None}
+    def on_written(self, keys: Iterable[str]) -> dict[str, str]:
+        """These (`key_of`) are on disk with their end, or given up: what the keeper is to remember of that (namely nothing)."""
+        return {key: "" for key in keys if self._forget(key)}
+
+    def _forget(self, key: str) -> bool:
+        if key.startswith(RUN_PREFIX):
+            return self._rows.pop(key.removeprefix(RUN_PREFIX), None) is not None
+        is_known = key in self._jobs
+        self._jobs.discard(key)
+        return is_known
 
     # -- the course of a run ---------------------------------------------------------------------------------------
 
@@ -170,7 +193,7 @@ class RunRecords:
             row["code"], row["status"] = str(state.main_code), state.main_status  # a step before exec failed, or a daemon's own child
         return run_id
 
-    def _job_finished(self, effect: fx.FinishJob) -> None:
+    def _job_finished(self, effect: fx.FinishJob) -> dict[str, str]:
         row: Json = {
             "ended_us": self._core.now.wall_us,
             "job": effect.job,
@@ -180,18 +203,26 @@ class RunRecords:
             "text": effect.text,
             "took_us": effect.took_us,
         }
-        self._write("job", row)
         count, total_us = self.job_times.get((row["type"], row["result"]), (0, 0))
         self.job_times[row["type"], row["result"]] = (count + 1, total_us + effect.took_us)
+        if not self._write("job", row):
+            return {}
+        key = f"{JOB_PREFIX}{effect.job}"
+        self._jobs.add(key)
+        return {key: _encode([row[field] for field in _JOB_FIELDS])}
 
     def note_event(self, event: Json) -> None:
         """An event as it was published. What a service says of itself all the time is not history."""
         if event.get("kind") != "status":
             self._write("event", event)
 
-    def _write(self, kind: str, row: Json) -> None:
+    def _write(self, kind: str, row: Json) -> bool:
+        """False: there is no writer yet, and too much waits for one."""
         entry = (kind, dict(row))
         if self._put is not None:
             self._put(entry)
         elif kind == "run" or len(self._waiting) < WAITING_MAX:
             self._waiting.append(entry)
+        else:
+            return False
+        return True

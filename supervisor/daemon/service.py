@@ -43,15 +43,15 @@ def run(shell: Shell, definitions: Definitions, announcer: Announcer, options: O
 
 
 def _history(shell: Shell, mode: "Mode", loop: asyncio.AbstractEventLoop) -> History:
-    """The thread of history, and the way back: a run whose end is on disk need not be remembered any longer."""
+    """The thread of history, and the way back: what is on disk with its end need not be remembered any longer."""
 
-    def forget(run_ids: list[str]) -> None:
-        shell.link.send(shell.run_records.on_written(run_ids), [])
+    def forget(keys: list[str]) -> None:
+        shell.link.send(shell.run_records.on_written(keys), [])
         shell.watch_link()
 
-    def on_written(run_ids: list[str]) -> None:
+    def on_written(keys: list[str]) -> None:
         try:
-            loop.call_soon_threadsafe(forget, run_ids)
+            loop.call_soon_threadsafe(forget, keys)
         except RuntimeError:
             pass  # the loop has ended: the next manager finds them remembered and writes them again, which changes nothing
 

@@ -20,6 +20,7 @@ from supervisor.daemon import history as history_module
 from supervisor.daemon import historyrows
 from supervisor.daemon.history import History, HistoryError
 from supervisor.daemon.historyschema import MIGRATIONS, LaterVersion, Retention, migrate, prune
+from supervisor.daemon.runrecords import AGAIN
 
 STORED = Path(__file__).parent / "data"
 DAY_US = 86_400_000_000
@@ -132,14 +133,23 @@ def test_a_record_that_comes_again_changes_nothing(tmp_path: Path) -> None:
     assert [found["id"] for found in events] == ["e-1"]
 
 
+def test_a_job_that_a_manager_of_before_may_have_written_is_written_once(tmp_path: Path) -> None:
+    history, written = opened(tmp_path), job(1)[1]
+    for kind, row in (("job", written), (AGAIN, written), (AGAIN, {**written, "job": 2}), (AGAIN, {**written, "ended_us": 5})):
+        history.put((kind, row))
+    jobs = asyncio.run(history.jobs("web", 10))
+    history.close(10)
+    assert [(found["id"], found["ended_time_s"] == 5e-6) for found in jobs] == [(1, False), (2, False), (1, True)]
+
+
 def test_only_runs_that_are_over_are_given_back_and_only_once_they_are_on_disk(tmp_path: Path) -> None:
     written = Written()
     history = opened(tmp_path, written=written)
     history.put(goes_on(1))
     history.put(run(2))
-    assert written.wait() == [f"{2:032x}"]
+    assert written.wait() == [f"run:{2:032x}"]
     with sqlite3.connect(history.path) as other:
-        assert other.execute("SELECT count(*) FROM runs WHERE run_id = ?", written.ids).fetchone() == (1,)
+        assert other.execute("SELECT count(*) FROM runs WHERE run_id = ?", [f"{2:032x}"]).fetchone() == (1,)
     other.close()
     history.close(10)
 
@@ -229,7 +239,7 @@ def test_a_directory_that_is_gone_holds_up_nothing_and_what_was_held_is_written_
     history.put(run(2))
     assert (ids(asked(history)), history.notes()) == ([1, 2], [])
     history.close(10)
-    assert written.ids == [f"{1:032x}", f"{2:032x}"]
+    assert written.ids == [f"run:{1:032x}", f"run:{2:032x}"]
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(tmp_path: Path) -> None:
@@ -291,7 +301,7 @@ def test_what_cannot_be_held_any_longer_is_given_up_counted_and_given_back(tmp_p
     with pytest.raises(HistoryError):
         asked(history)
     assert "; 3 records of history are lost so far" in history.notes()[0]
-    assert ids([{"run_id": found} for found in written.ids]) == [1, 2, 3]
+    assert ids([{"run_id": key.removeprefix("run:")} for key in written.ids]) == [1, 2, 3]
     history.close(10)
 
 

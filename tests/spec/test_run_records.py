@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.daemon.runrecords import RUN_PREFIX, RunRecords
+from supervisor.daemon.runrecords import AGAIN, RUN_PREFIX, RunRecords, key_of
 from supervisor.model import effects as do
 from supervisor.model import events as ev
 from tests.spec.behaviour import Process, exits, runs
@@ -32,6 +32,7 @@ class Recording:
         self.remembered: dict[str, str] = {}
         self.rows: dict[str, Json] = {}
         self.jobs: list[Json] = []
+        self.jobs_again: list[Json] = []
         world.observers.append(self._see)
         self.restart()
 
@@ -44,7 +45,7 @@ class Recording:
         if kind == "run":
             self.rows[row["run_id"]] = row
         else:
-            self.jobs.append(row)
+            (self.jobs_again if kind == AGAIN else self.jobs).append(row)
 
     def _see(self, event: ev.Event, effects: list[do.Effect]) -> None:
         if isinstance(event, ev.Exited) and event.run in self.books:
@@ -56,7 +57,8 @@ class Recording:
 
     def written(self) -> None:
         """All that is over is on disk."""
-        done = self._records.on_written([run_id for run_id, row in self.rows.items() if row["result"] is not None])
+        entries = [*(("run", row) for row in self.rows.values()), *(("job", row) for row in self.jobs + self.jobs_again)]
+        done = self._records.on_written([key for entry in entries if (key := key_of(entry))])
         for key in done:
             del self.remembered[key]
 
@@ -111,6 +113,26 @@ def test_a_job_is_recorded_with_its_result_and_the_time_it_took() -> None:
     world.start("a")
     world.advance(2 * SECOND)
     assert [(job["unit"], job["type"], job["result"], job["took_us"]) for job in recording.jobs] == [("a", "start", "done", 2 * SECOND)]
+
+
+def test_the_keeper_remembers_a_job_from_its_end_on_until_that_is_on_disk() -> None:
+    world = World(unit("a", type="oneshot"))
+    recording = Recording(world)
+    world.behave("a", exits(0, after_us=SECOND), exits(3))
+    world.start("a")
+    assert not any(key.startswith("job:") for key in recording.remembered), "it is not over yet"
+    world.advance(SECOND)
+    world.start("a")
+    world.advance(SECOND)
+    ended, recording.jobs = recording.jobs, []
+    assert [job["result"] for job in ended] == ["done", "failed"]
+    recording.restart()  # the manager died before anything was written
+    assert recording.jobs_again == ended
+    recording.written()
+    assert recording.remembered == {}
+    recording.jobs_again.clear()
+    recording.restart()
+    assert recording.jobs_again == []
 
 
 def test_the_keeper_remembers_a_run_until_its_end_is_on_disk() -> None:
