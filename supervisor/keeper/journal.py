@@ -6,9 +6,10 @@ A file of JSON lines that the keeper only ever appends to; the next supd reads i
     {"remember": {...}, "spawn": [[run, unit, phase], ...], "forget": [run, ...]}    one batch, before its ops are carried out
     {"fact": [...]}                                             one report of a run, before it is reported
 
-When the file has grown past a bound it is written anew beside and renamed over. Nothing is synced: a dead keeper leaves the
+When the file has grown past a bound it is written anew beside and renamed over; until that succeeds the old one goes on, which is as
+whole. Nothing is synced: a dead keeper leaves the
 page cache behind, and after a dead machine the file is void (its runs are gone). A disk that takes no more costs the journal,
-never a service: that is said once, and tried again at the next rewriting.
+never a service: that is said once, tried again with the next batch, and said when it is over.
 """
 
 import os
@@ -30,9 +31,10 @@ class Journal:
         self._fd = -1
         self._size_bytes = 0
         self._limit_bytes = 0
+        self._is_lacking = False  # and it was said
 
     def rewrite(self, table: dict[str, Any]) -> None:
-        """Begin a new file with the whole table."""
+        """Begin a new file with the whole table. Where that cannot be, one that is whole goes on."""
         line = _line({"table": table, "version": VERSION})
         new = f"{self.path}.new"
         try:
@@ -44,18 +46,23 @@ class Journal:
                 os.close(descriptor)
                 raise
         except OSError as error:
-            say(f"cannot keep {self.path}: {error.strerror}; should the keeper die, the next supd will not find its services")
-            self.close()
+            _unlink(new)  # what is left of it takes the room that is wanted
+            self._limit_bytes = self._size_bytes + REWRITE_AT_LEAST_BYTES
+            if self._fd < 0:
+                self._say_lacking(f"cannot keep {self.path}: {error.strerror}")
             return
         self.close()
+        if self._is_lacking:
+            self._is_lacking = False
+            say(f"{self.path} is kept again; should the keeper die, the next supd will find its services")
         self._fd = descriptor
         self._size_bytes = len(line)
         self._limit_bytes = max(REWRITE_AT_LEAST_BYTES, REWRITE_FACTOR * len(line))
 
     @property
-    def is_too_long(self) -> bool:
+    def is_due(self) -> bool:
         """Whether it is time to `rewrite`."""
-        return self._size_bytes > self._limit_bytes
+        return self._fd < 0 or self._size_bytes > self._limit_bytes
 
     def note_batch(self, remembered: dict[str, str], ops: list[list[Any]]) -> None:
         """What a batch is about to change. Environments stay out of the file: they hold secrets."""
@@ -80,14 +87,25 @@ class Journal:
             _write(self._fd, line)
             self._size_bytes += len(line)
         except OSError as error:
-            say(f"cannot write {self.path}: {error.strerror}; should the keeper die, the next supd will not find its services")
-            self._size_bytes = self._limit_bytes + 1
-            self.close()
+            self.close()  # it lacks something now
+            self._say_lacking(f"cannot write {self.path}: {error.strerror}")
+
+    def _say_lacking(self, text: str) -> None:
+        if not self._is_lacking:
+            self._is_lacking = True
+            say(f"{text}; should the keeper die, the next supd will not find its services")
 
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # it was never made
 
 
 def _line(record: dict[str, Any]) -> bytes:

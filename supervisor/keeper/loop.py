@@ -322,7 +322,7 @@ class Keeper:
 
     def _carry_out(self, remembered: dict[str, str], ops: list[batch.Op], descriptors: list[int]) -> None:
         if self._journal is not None:
-            if self._journal.is_too_long:
+            if self._journal.is_due:
                 self._journal.rewrite(self._table.content())
             self._journal.note_batch(remembered, ops)
         self._table.remember(remembered)
