@@ -7,6 +7,7 @@ line of its own shows where a unit's next run begins.
 
 import sys
 import time
+from codecs import getincrementaldecoder
 
 from supervisor.cli.session import Session
 from supervisor.client.logindex import NO_RUN
@@ -72,11 +73,21 @@ def _as_text(session: Session, texts: _Texts) -> "Show":
 
 
 def _as_json(session: Session, texts: _Texts) -> "Show":
+    write = sys.stdout.buffer.write
+
     def show(line: Line) -> None:
-        text = line.text if line.size_bytes <= len(line.text) else b"".join(texts.pieces(line))
         run = line.run.hex() if line.run != NO_RUN else ""
-        row = {"time_us": line.time_us, "unit": line.unit, "stream": line.stream, "run": run, "text": text.decode("utf-8", "replace")}
-        sys.stdout.buffer.write(compose(row).encode() + b"\n")
+        row = {"time_us": line.time_us, "unit": line.unit, "stream": line.stream, "run": run, "text": ""}
+        if line.size_bytes <= len(line.text):
+            row["text"] = line.text.decode("utf-8", "replace")
+            write(compose(row).encode() + b"\n")
+            return
+        # However long it is, one piece of it is in memory. The text comes last, so its end is the object's.
+        write(compose(row).encode().removesuffix(b'"}'))
+        decoder = getincrementaldecoder("utf-8")("replace")
+        for piece in texts.pieces(line):
+            write(compose(decoder.decode(piece)).encode()[1:-1])
+        write(compose(decoder.decode(b"", True)).encode()[1:-1] + b'"}\n')
 
     return show
 

@@ -3,7 +3,7 @@
 A unit's log is a directory of segments `<seq>.log`, the sequence number in eight digits or more, and a symlink `current` to
 the newest. An old one may be compressed (`<seq>.log.gz`); it is opened as if it were not.
 
-This module finds the segments and the last lines in them; it never writes, and never trusts the contents: a line
+This module finds the segments and the bytes of the last lines in them; it never writes, and never trusts the contents: a line
 for a person is decoded with replacement and neutralised.
 """
 
@@ -148,11 +148,6 @@ def _read_from(descriptor: int, offset: int, limit_bytes: int) -> bytes:
         offset += len(piece)
         limit_bytes -= len(piece)
     return b"".join(pieces)
-
-
-def last_lines(directory: str, count: int) -> list[str]:
-    """The last `count` lines for a person: decoded with replacement, terminal escapes neutralised, without line ends."""
-    return text_lines(last_lines_raw(directory, count))[-count:] if count > 0 else []
 
 
 def text_lines(raw: bytes) -> list[str]:

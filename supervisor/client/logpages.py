@@ -27,6 +27,7 @@ from heapq import heappop, heappush
 from supervisor.client.logfilter import EVERYTHING, Filter
 from supervisor.client.logindex import run_bytes
 from supervisor.client.loglines import BEGIN, END, ERR, OUT, Chunk, Line, LocalStream
+from supervisor.client.terminal import neutralise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ PAGE_LINES_MAX = 1_000  # of one answer of the API
 PAGE_BYTES_MAX = 256 << 10  # of text in it, about
 LINE_BYTES_MAX = 64 << 10  # of one line in it; its size tells that there is more
 SCAN_BYTES_MAX = 64 << 20  # looked at for one answer
+LAST_LIMIT_BYTES = 4 << 20  # a person asked for lines, not for a gigabyte without a newline
 _FIRST_PAGE_LINES = 100
 _RUNS_MAX = 10_000
 _LAST_US = 1 << 62  # of a line that is not over: after all that are
@@ -92,6 +94,17 @@ def end_of(streams: "Sequence[Stream]") -> "Cursor":
         newest = next((line for chunk in stream.backward() for line in chunk.lines), None)
         found[stream.unit, stream.stream] = newest.next_place if newest is not None else BEGIN
     return found
+
+
+def last_texts(streams: "Sequence[Stream]", count: int) -> list[str]:
+    """The last `count` lines for a person, oldest first: decoded with replacement, terminal escapes neutralised. About 4 MiB at most."""
+    reading = backward(streams, in_time=True)
+    texts: list[str] = []
+    left_bytes = LAST_LIMIT_BYTES
+    while len(texts) < count and left_bytes > 0 and (found := reading.take(1, left_bytes)):
+        texts.append(neutralise(found[0].text.removesuffix(b"\r").decode("utf-8", "replace")))
+        left_bytes -= len(found[0].text) + 1
+    return texts[::-1]
 
 
 class Reading:

@@ -18,7 +18,6 @@ import select
 import time
 from collections.abc import Callable
 
-from supervisor.client.logfile import last_lines, text_lines
 from supervisor.client.logindex import run_bytes
 from supervisor.daemon.logkeeping import LogKeeping
 from supervisor.daemon.logstream import DEFAULTS, PIPE_BYTES, LogStream
@@ -182,16 +181,6 @@ class LogPump:
         self.drain(unit)
         places = [self.first_place(unit)] if unit not in self._paces else [pace.stream.position() for pace in self._of(unit)]
         return " ".join([f"{sequence}:{offset}" for sequence, offset in places])
-
-    def tail(self, unit: str, count: int) -> list[str]:
-        """The last `count` lines the unit wrote: decoded with replacement, terminal escapes neutralised."""
-        self.drain(unit)
-        if not os.path.isdir(self.directory_of(unit + STDERR)):
-            return last_lines(self.directory_of(unit), count)
-        from supervisor.client import logpages
-
-        found = logpages.backward(logpages.streams_of(unit, self.directory_of(unit))).take(count)
-        return [text for line in reversed(found) for text in text_lines(line.text + b"\n")]
 
     def lost_bytes(self, unit: str) -> int:
         return sum(pace.stream.lost_bytes for pace in self._of(unit))

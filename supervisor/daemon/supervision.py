@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from supervisor import __version__
+from supervisor.client import logpages
 from supervisor.daemon import leaving
 from supervisor.daemon.announce import Announcer
 from supervisor.daemon.api.service import Json, Refusal
@@ -174,8 +175,10 @@ class World:
     def log_directory(self, unit: str) -> str:
         return os.path.abspath(self._shell.pump.directory_of(unit if unit == OWN else self._known(unit)))
 
-    def last_lines(self, unit: str, count: int) -> list[str]:
-        return self._shell.pump.tail(unit if unit == OWN else self._known(unit), count)
+    async def last_lines(self, unit: str, count: int) -> list[str]:
+        name, pump = unit if unit == OWN else self._known(unit), self._shell.pump
+        pump.drain(name)
+        return await asyncio.to_thread(logpages.last_texts, logpages.streams_of(name, pump.directory_of(name)), count)
 
     def status(self) -> Json:
         shell = self._shell
@@ -314,15 +317,10 @@ class World:
         return await self._roles.reload(self._definitions)
 
     async def plan(self, units: list[str]) -> Json:
-        return await self._reloader.plan(self._named(units))
+        return await self._reloader.plan(units)
 
     async def apply(self, units: list[str], by: str) -> Json:
-        return await self._reloader.apply(self._named(units), by)
-
-    def _named(self, units: list[str]) -> tuple[str, ...]:
-        """The names as the files have them: a unit may be new, so that nobody knows it yet."""
-        aliases = self._shell.engine.core.aliases
-        return tuple(aliases.get(unit, unit) for unit in units)
+        return await self._reloader.apply(units, by)
 
     async def scale(self, template: str, instances: int, by: str) -> Json:
         before = self._definitions.instances_of(template)

@@ -72,7 +72,7 @@ async def log(call: Call) -> Answer:
     unit, lines = call.log_owner, call.query.get("lines", 10)
     directory = call.world.log_directory(unit)
     if not call.query.get("raw"):
-        return {"unit": unit, "directory": directory, "lines": call.world.last_lines(unit, lines) if lines else []}
+        return {"unit": unit, "directory": directory, "lines": await call.world.last_lines(unit, lines) if lines else []}
     if "after" in call.query:
         content, cursor = await asyncio.to_thread(logbytes.after, directory, call.query["after"])
     else:

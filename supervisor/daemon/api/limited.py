@@ -86,8 +86,8 @@ class Limited:
     def log_directory(self, unit: str) -> str:
         return self._world.log_directory(unit)
 
-    def last_lines(self, unit: str, count: int) -> list[str]:
-        return self._world.last_lines(unit, count)
+    async def last_lines(self, unit: str, count: int) -> list[str]:
+        return await self._world.last_lines(unit, count)
 
     def status(self) -> Json:
         whole = self._world.status()

@@ -89,7 +89,7 @@ class Supervision(Protocol):
         """Read the unit files again (daemon-reload): {"units": n, "errors": [{file, line, key, message, hint}]}; errors change nothing."""
 
     async def plan(self, units: list[str]) -> Json:
-        """What `apply` of these units (of all if none) would do.
+        """What `apply` of these units (names, patterns, templates for their instances; of all if none) would do.
 
         {"units": {name: {"action", "changed": [key ...]}}, "errors": [...]}; unchanged units are left out. Changes nothing.
         """
@@ -119,7 +119,7 @@ class Supervision(Protocol):
     def log_directory(self, unit: str) -> str:
         """Absolute path of the directory that holds the unit's segments, `current` among them. "supd" is its own log, here and below."""
 
-    def last_lines(self, unit: str, count: int) -> list[str]:
+    async def last_lines(self, unit: str, count: int) -> list[str]:
         """The last lines the unit wrote, decoded with replacement, escapes neutralised."""
 
     def events_since(self, last_id: str | None, has_marks: bool = False) -> AsyncIterator[Json]:

@@ -228,7 +228,7 @@ class FakeWorld:
     def log_directory(self, unit: str) -> str:
         return os.path.join(self.log_root, unit)
 
-    def last_lines(self, unit: str, count: int) -> list[str]:
+    async def last_lines(self, unit: str, count: int) -> list[str]:
         return self.lines.get(unit, [])[-count:]
 
     def events_since(self, last_id: str | None, has_marks: bool = False) -> AsyncIterator[Json]:

@@ -1,5 +1,6 @@
 """supctl logs: byte-exact into pipes, harmless on terminals, and following across every way a log file changes."""
 
+import json
 import os
 from collections.abc import Callable
 
@@ -72,6 +73,16 @@ def test_the_last_lines_go_over_segments(server: RunningServer, log: Log, count:
 def test_a_unit_that_has_written_nothing_shows_nothing(server: RunningServer) -> None:
     ran = run(server.path, "logs db")
     assert (ran.status, ran.out, ran.err) == (0, b"", "")
+
+
+def test_a_line_of_any_length_is_one_json_object(server: RunningServer, log: Log) -> None:
+    text = b'"\\\x1b' + "äöü€😀".encode() * 200_000 + b"\xff\xc3"  # over two pieces, and a character is cut where they meet
+    log.next_segment()
+    with open(log.segment(1), "wb") as file:
+        file.write(text + b"\nnext\n")
+    first, second = run(server.path, "logs web -o json").out.splitlines()
+    assert json.loads(first)["text"] == text.decode("utf-8", "replace")
+    assert json.loads(second)["text"] == "next"
 
 
 def test_a_terminal_is_protected_unless_raw_is_asked_for(server: RunningServer, log: Log) -> None:

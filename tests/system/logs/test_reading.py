@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.client.logfile import last_lines, last_lines_raw, segments, tail_offset
+from supervisor.client.logfile import last_lines_raw, segments, tail_offset
+from supervisor.client.logpages import LAST_LIMIT_BYTES, last_texts, streams_of
 from supervisor.client.terminal import neutralise
 from tests.system.logs.conftest import Pumping
+
+
+def last_lines(directory: Path, count: int) -> list[str]:
+    return last_texts(streams_of("web", str(directory)), count)
+
 
 LAST = {
     "nothing": (b"", 3, []),
@@ -27,7 +33,7 @@ LAST = {
 @pytest.mark.parametrize(("content", "count", "expected"), LAST.values(), ids=LAST.keys())
 def test_last_lines(tmp_path: Path, content: bytes, count: int, expected: list[str]) -> None:
     (tmp_path / "00000001.log").write_bytes(content)
-    assert last_lines(str(tmp_path), count) == expected
+    assert last_lines(tmp_path, count) == expected
 
 
 def test_last_lines_go_over_segments(tmp_path: Path) -> None:
@@ -36,12 +42,12 @@ def test_last_lines_go_over_segments(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no segment")
     (tmp_path / "x.log").write_text("no segment either")
     assert segments(str(tmp_path)) == [1, 2, 3, 10]
-    assert last_lines(str(tmp_path), 3) == ["b", "c", "d"]
+    assert last_lines(tmp_path, 3) == ["b", "c", "d"]
     assert last_lines_raw(str(tmp_path), 100) == b"a\nb\nc\nd\n"
 
 
 def test_a_unit_that_never_wrote_has_no_lines(tmp_path: Path) -> None:
-    assert last_lines(str(tmp_path / "web"), 10) == []
+    assert last_lines(tmp_path / "web", 10) == []
 
 
 def test_no_more_is_read_backwards_than_the_limit(tmp_path: Path) -> None:
@@ -51,9 +57,23 @@ def test_no_more_is_read_backwards_than_the_limit(tmp_path: Path) -> None:
         assert tail_offset(file.fileno(), 5, limit_bytes=1000) == (99_000, 1)
 
 
-def test_tail_shows_what_is_still_in_the_pipe(pumping: Pumping) -> None:
-    os.write(pumping.pump.open_pipe("web"), b"one\ntwo\n\x1b[31mred\x1b[0m \x1b]0;title\x07\n")
-    assert pumping.pump.tail("web", 2) == ["two", "red \\x1b]0;title\\x07"]
+def test_a_screen_is_given_no_more_than_it_can_hold(tmp_path: Path) -> None:
+    (tmp_path / "00000001.log").write_bytes((b"x" * ((1 << 20) - 1) + b"\n") * 6)
+    assert sum(len(text) for text in last_lines(tmp_path, 10)) <= LAST_LIMIT_BYTES
+
+
+def test_the_last_lines_cannot_act_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "00000001.log").write_bytes(b"one\ntwo\n\x1b[31mred\x1b[0m \x1b]0;title\x07\n")
+    assert last_lines(tmp_path, 2) == ["two", "red \\x1b]0;title\\x07"]
+
+
+def test_what_a_run_left_without_its_newline_is_no_part_of_the_next_one_s_first_line(pumping: Pumping) -> None:
+    fd = pumping.pump.open_pipe("web")
+    for run, text in (("1" * 32, b"says\nbreaks o"), ("2" * 32, b"begins\n")):
+        pumping.pump.begin_run("web", run)
+        os.write(fd, text)
+    pumping.pump.drain("web")
+    assert last_lines(pumping.directory / "web", 3) == ["says", "breaks o", "begins"]
 
 
 NEUTRAL = {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from supervisor.client import logindex
 from supervisor.client.logfile import open_segment, segment_name, segments
 from supervisor.client.logindex import ENTRY_BYTES, Entry, Index, unpack
+from supervisor.client.logpages import last_texts, streams_of
 from supervisor.daemon import rotation
 from supervisor.daemon.logkeeping import LogKeeping
 from supervisor.daemon.logs import LogPump
@@ -137,7 +138,7 @@ def test_a_standard_error_that_is_kept_apart_has_segments_and_an_index_of_its_ow
     assert texts(pumping.directory / "web") == [b"out\n"]
     assert texts(pumping.directory / "web" / "stderr") == [b"error\n"]
     assert [(entry.run.hex(), entry.flags) for entry in entries(pumping.directory / "web" / "stderr", 1)] == [(A_RUN, logindex.STDERR)]
-    assert pumping.pump.tail("web", 9) == ["out", "error"]
+    assert last_texts(streams_of("web", str(pumping.directory / "web")), 9) == ["out", "error"]
     assert pumping.pump.place("web") == "1:4 1:6"
     for _ in range(6):
         os.write(err, b"y" * 3000 + b"\n")
