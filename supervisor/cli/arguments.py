@@ -136,6 +136,8 @@ def _check_count(arguments: Arguments, verb: Verb) -> None:
     if verb.most is not None and count > verb.most:
         extra = arguments.operands[verb.most]
         raise UsageError(f"{verb.name} takes no argument {extra!r}; usage: {usage(verb)}")
+    if verb.takes in ("unit", "template") and "" in (*arguments.operands, *arguments.many("unit")):
+        raise UsageError(f"{verb.name} was given an empty name (a variable that is not set?); usage: {usage(verb)}")
     least = 1 if verb.operands.startswith("UNIT") and not arguments.many("state") and verb.least == 0 else verb.least
     if count < least:
         raise UsageError(f"{verb.name} needs {verb.operands}; usage: {usage(verb)}")

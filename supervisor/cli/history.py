@@ -23,19 +23,21 @@ def history(session: Session) -> int:
     unit = arguments.operands[0] if arguments.operands else None
     if arguments.has("jobs"):
         return _jobs(session, unit)
-    runs = session.client.history(unit, max(arguments.number("lines", LINES), 1))
+    count = arguments.number("lines", LINES)
+    runs = session.client.history(unit, count) if count else []
     if arguments.is_json:
         session.print_json(runs)
         return OK
-    if not runs:
+    if not runs and count:
         session.out.write(f"No run of {neutralise(unit)} is recorded." if unit else "No run is recorded.")
         return OK
-    session.out.write(*table(_HEADS, [_row(run) for run in runs], right=(2, 4, 6, 7)))
+    session.out.write(*(table(_HEADS, [_row(run) for run in runs], right=(2, 4, 6, 7)) if runs else []))
     return OK
 
 
 def _jobs(session: Session, unit: str | None) -> int:
-    jobs = session.client.past_jobs(unit, max(session.arguments.number("lines", LINES), 1))
+    count = session.arguments.number("lines", LINES)
+    jobs = session.client.past_jobs(unit, count) if count else []
     if session.arguments.is_json:
         session.print_json(jobs)
         return OK
@@ -44,7 +46,7 @@ def _jobs(session: Session, unit: str | None) -> int:
          neutralise(str(job["result"]) + (f": {job['text']}" if job["text"] else "")))
         for job in jobs
     ]  # fmt: skip
-    session.out.write(*(table(_JOB_HEADS, rows, right=(3,)) if rows else ["No job is recorded."]))
+    session.out.write(*(table(_JOB_HEADS, rows, right=(3,)) if rows else ["No job is recorded."] if count else []))
     return OK
 
 

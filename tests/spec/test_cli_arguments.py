@@ -48,6 +48,9 @@ REFUSED = [
     ("start --job-mode perhaps web", "--job-mode must be one of replace, fail, replace-irreversibly, flush, ignore-dependencies, "
      "ignore-requirements, not 'perhaps'"),
     ("start web --job-mode", "--job-mode needs a value: --job-mode MODE"),
+    ("logs ''", "logs was given an empty name (a variable that is not set?); usage: supctl logs [OPTIONS] [UNIT...]"),
+    ("stop web ''", "stop was given an empty name (a variable that is not set?); usage: supctl stop [OPTIONS] UNIT..."),
+    ("logs -u ''", "logs was given an empty name (a variable that is not set?); usage: supctl logs [OPTIONS] [UNIT...]"),
     ("start --no-block=yes web", "--no-block takes no value"),
     ("status -n ten web", "-n needs a number, not 'ten'"),
     ("kill --kill-whom mian web", "--kill-whom must be one of all, main, control, not 'mian' (did you mean 'main'?)"),
@@ -57,7 +60,7 @@ REFUSED = [
 @pytest.mark.parametrize(("line", "message"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_a_mistake_is_one_line_with_the_nearest_match(line: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
-        read(line.split())
+        read([word.strip("'") for word in line.split()])
     assert str(error.value) == message
 
 

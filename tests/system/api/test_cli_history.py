@@ -26,6 +26,7 @@ def test_history_of_one_unit_has_its_newest_runs_as_the_api_gives_them(server: R
     out, _ = said(server, capfd, "history flop -n 1 --json")
     assert json.loads(out) == [server.world.runs[2]]
     assert said(server, capfd, "history db")[0] == "No run of db is recorded.\n"
+    assert [said(server, capfd, f"history {line} -n 0")[0] for line in ("flop", "db --jobs", "flop --json")] == ["", "", "[]\n"]
 
 
 def test_history_knows_the_jobs_that_ended(
