@@ -10,7 +10,12 @@ from supervisor.daemon.orphans import remembered
 from supervisor.daemon.proberuns import PROBE_PHASE, end_probe
 from supervisor.daemon.shell import Shell
 from supervisor.daemon.spawning import RunBook
+from supervisor.model import effects as fx
 from supervisor.model.events import DeadlineReached
+from supervisor.model.states import SubState
+
+# A socket ends with its last descriptor, and what is sent to its name after that with it.
+_UNHEARD = "it was starting when supd was killed; a READY=1 that it sent before this supd came is lost"
 
 
 def take_over(shell: Shell) -> None:
@@ -66,6 +71,10 @@ def recover(shell: Shell, found: dict[str, Any]) -> bool:
         if is_up and spec.service is not None and spec.service.notify_access != "none" and shell.notify is not None:
             shell.notify.open(name)  # under the name that the service knows
     take_over(shell)
+    for name, state in shell.engine.core.states.items():
+        service = shell.engine.core.specs[name].service if name in shell.engine.core.specs else None
+        if state.sub == SubState.START and service is not None and service.type in ("notify", "notify-reload"):
+            shell.on_record(fx.Record(name, "recovered", _UNHEARD))
     return was_at_work and any(run in shell.orphans for run in found["runs"])
 
 

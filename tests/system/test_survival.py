@@ -360,3 +360,20 @@ def test_what_is_ready_while_there_is_no_manager_is_active_after_the_next_one_ca
     os.rename(main + "~", main)
     shown = supd.wait_until("late", "active")
     assert (shown["sub_state"], shown["main_pid"], shown["status_text"], shown["n_restarts"]) == ("running", pid, "awake", 0)
+
+
+def test_of_a_service_that_was_starting_when_the_keeper_died_it_is_told_what_may_be_lost(make_supd: StartSupd) -> None:
+    """A socket ends with its last holder. What the service says from then on is heard."""
+    supd = make_supd({"late": WAITING, "speaking": UNITS["speaking"]})
+    for fifo in ("go", "told"):
+        os.mkfifo(supd.path(fifo))
+    supd.start()
+    supd.wait_until("speaking", "active")
+    pid = supd.wait_until("late", "start")["main_pid"]
+    _kill_keeper(supd)
+    supd.start()
+    with open(supd.path("go"), "w", encoding="ascii") as go:
+        go.write("go\n")
+    assert supd.wait_until("late", "running")["main_pid"] == pid
+    assert "late: it was starting when supd was killed; a READY=1 that it sent before this supd came is lost" in supd.said()
+    assert "speaking: it was starting" not in supd.said()
