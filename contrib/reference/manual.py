@@ -26,6 +26,9 @@ _UNIT_FILES = (
     'such as "1min 30s", "500ms" or "infinity", or a number of seconds; a size is a string such as "64M", or a number of bytes. Where a '
     "list is expected, a single value is a list of one. An unknown key or a wrong value is an error that names file and line; supctl "
     "verify shows all of them.",
+    "supd watches the directories: a saved file is in force at once, or after supctl apply where on_change is ignore. What is written "
+    "through another name of the same file (a hard link elsewhere, the outside of a container that has the file alone mounted) changes no "
+    "directory; supctl apply reads it.",
     "Command lines are split into words as systemd splits them, and no shell is involved. Specifiers such as %i and %n stand for what "
     "systemd.unit(5) says, for names without a suffix.",
 )

@@ -2,8 +2,9 @@
 
 Watched are the unit directories, their parents (a directory that is made again would go silent for ever), drop-in directories, and the
 directories of every symbolic link and include on the way to them. Acted on are close-after-write, move, create and delete; a new regular
-file counts when it is closed. It reads no unit file and decides nothing: whoever is told looks himself. While nothing happens, nothing
-wakes.
+file counts when it is closed. What is written through another name of a file elsewhere (a hard link, a mount of the file alone) changes
+no directory here: the next look sees it. It reads no unit file and decides nothing: whoever is told looks himself. While nothing happens,
+nothing wakes.
 
 It is imported after the boot: watchdog is not needed before the first service runs. Its reading thread only sets a flag and an eventfd.
 """
