@@ -19,7 +19,7 @@ _WORDS = {
 
 
 def apply(session: Session) -> int:
-    """Names are sent as they are: a unit may be new, so that supd does not know it yet."""
+    """Words are sent as they are: a unit may be new, so that supd does not know it yet."""
     chosen, is_plan = session.arguments.operands, session.arguments.has("plan")
     try:
         done = session.client.plan(chosen) if is_plan else session.client.apply(chosen)
@@ -36,7 +36,9 @@ def apply(session: Session) -> int:
         session.complain("cannot apply the unit files, so nothing has changed and the last good definitions stay:")
         session.err.write(*[f"  {error_line(error)}" for error in errors])
     else:
-        _show(session, done["units"], done.get("rolled_back", []), f"supctl apply {' '.join(chosen)}".rstrip() if is_plan else "")
+        from shlex import join
+
+        _show(session, done["units"], done.get("rolled_back", []), join(["supctl", "apply", *chosen]) if is_plan else "")
     return status
 
 

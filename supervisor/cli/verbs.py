@@ -174,8 +174,9 @@ VERBS = (
     Verb("apply", "units", "Bring what runs in line with the unit files", "[UNIT...]", "unit", 0, None,
          (Flag("--plan", "show what would be done, and do nothing"), JSON),
          "Reads the unit files, starts what is new and enabled, restarts or reloads what changed, and stops what is gone, whatever\n"
-         "on_change says; with units, these alone. Files that vanished in numbers are believed, and a named unit that was rolled back\n"
-         "is tried again. Exit status: 0 when every job is done, 1 when one failed or the files have errors."),
+         "on_change says; with units, patterns or templates (web@: its instances), these alone. Files that vanished in numbers are\n"
+         "believed, and a named unit that was rolled back is tried again.\n"
+         "Exit status: 0 when every job is done, 1 when one failed or the files have errors."),
     Verb("reload-units", "units", "Read the unit files again; nothing is restarted", "", "", flags=(JSON,), aliases=("daemon-reload",)),
     Verb("verify", "units", "Check unit files without a daemon", "[FILE...]", "file", 0, None,
          (Flag("--timespan", "check and normalise a time span", "SPAN"), Flag("--calendar", "check a calendar expression", "EXPR"), JSON),

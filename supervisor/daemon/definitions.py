@@ -190,13 +190,13 @@ class Definitions:
             await to_thread(self.rolled_back.save)
         return result
 
-    async def peek(self, lifted: tuple[str, ...] = ()) -> tuple[LoadResult, list[Json]]:
-        """The set of the files as they are now, and its errors, for a look that changes nothing; `lifted` as if tried again."""
+    async def peek(self, lifted: Callable[[LoadResult], tuple[str, ...]] = lambda result: ()) -> tuple[LoadResult, list[Json]]:
+        """The set of the files as they are now, and its errors, for a look that changes nothing; `lifted` of it as if tried again."""
         from asyncio import to_thread
 
         result = await to_thread(self._load)
         if not result.errors:
-            self.rolled_back.substitute(result, forgets=False, lifted=lifted)
+            self.rolled_back.substitute(result, forgets=False, lifted=lifted(result))
         return result, [problem.json() for problem in result.errors]
 
     def _load(self) -> LoadResult:
@@ -268,7 +268,7 @@ class Definitions:
         for name, good in units.items():
             bad = self._result.units.get(name)
             if good is not None and bad is not None:
-                self.rolled_back.add(good, bad, self._result, text)
+                self.rolled_back.add(good, bad, text)
             if good is None:
                 self._result.units.pop(name, None)
             else:

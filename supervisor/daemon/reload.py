@@ -5,8 +5,9 @@ nothing; the store on disk follows what is in force, never the other way round: 
 """
 
 import asyncio
+import fnmatch
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +16,12 @@ from supervisor.daemon.api.service import Json, Refusal
 from supervisor.daemon.definitions import Definitions
 from supervisor.daemon.reactor import Handle
 from supervisor.daemon.shell import Shell
-from supervisor.daemon.vanished import Vanished
-from supervisor.daemon.watch import FileWatch, targets
+from supervisor.daemon.vanished import BELIEVED_AFTER_S, Vanished
+from supervisor.daemon.watch import SUFFIX, FileWatch, targets
 from supervisor.engine import plan as plans
 from supervisor.engine.reloading import scope_of
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
-from supervisor.model.specification import Unit
 
 BY_FILES = "its unit file changed"
 
@@ -102,6 +102,10 @@ class Reloader:
         """Leave units in the set whose file's absence is not believed (yet), and see that it is looked at again. Whether there are none."""
         loaded, said = self._definitions.loaded, self._vanished.text
         verdict = await asyncio.to_thread(self._vanished.judge, loaded, result, time.monotonic())
+        for path, new in verdict.renamed.items():
+            self._say("info", f"{path} is {new} now")
+        for name in verdict.noticed:
+            self._say("info", f"{name}: its unit file is gone; in {BELIEVED_AFTER_S:g} s that is believed")
         if verdict.text != said:
             if verdict.text:
                 self._say("warning", verdict.text)
@@ -129,30 +133,28 @@ class Reloader:
 
     # -- a person asks ---------------------------------------------------------------------------------------------
 
-    async def plan(self, chosen: tuple[str, ...]) -> Json:
+    async def plan(self, words: list[str]) -> Json:
         """What `apply` would do; nothing is changed by asking.
 
         {"units": {name: {"action", "changed"}}, "errors": [...]}; "rolled_back": [units whose file's definition is kept out], if any.
         """
-        result, errors = await self._definitions.peek(chosen)
+        result, errors = await self._definitions.peek(lambda result: self._meant(words, result))
         if errors:
             return {"units": {}, "errors": errors}
-        units = self._definitions.with_instances(result)
-        self._check_known(chosen, units)
-        event = ev.UnitsApplied(units, is_asked=True, chosen=chosen)
+        event = ev.UnitsApplied(self._definitions.with_instances(result), is_asked=True, chosen=self._meant(words, result))
         plan = plans.make(self._shell.engine.core, event.units, scope_of(event))
         return {"units": _json(plan), "errors": [], **self._kept_out(result)}
 
-    async def apply(self, chosen: tuple[str, ...], by: str) -> Json:
+    async def apply(self, words: list[str], by: str) -> Json:
         """Read the files and do what `plan` says; as `plan`, with "jobs". What is gone is believed; a named unit is tried again."""
         definitions = self._definitions
         async with definitions.lock:
-            if chosen and not (found := await definitions.peek(chosen))[1]:
-                self._check_known(chosen, definitions.with_instances(found[0]))
-            definitions.rolled_back.lift(chosen)
+            if words and not (found := await definitions.peek())[1]:
+                definitions.rolled_back.lift(self._meant(words, found[0]))
             result = await definitions.read()
             if result is None:
                 return {"units": {}, "errors": definitions.errors(), "jobs": []}
+            chosen = self._meant(words, result)
             if not chosen:
                 self._vanished.believe_all()
                 self._is_waiting = False
@@ -169,11 +171,13 @@ class Reloader:
         names = self._definitions.rolled_back.kept_out(result)
         return {"rolled_back": names} if names else {}
 
-    def _check_known(self, chosen: tuple[str, ...], units: dict[str, Unit]) -> None:
-        """A named unit must be one, by the new definitions or by those in force."""
-        for name in chosen:
-            if name not in units and name not in self._shell.engine.core.specs:
-                raise Refusal("no-such-unit", f"there is no unit {name}", name)
+    def _meant(self, words: list[str], result: LoadResult) -> tuple[str, ...]:
+        """The units that are meant, by this set or by the one in force; no words are none. Raises Refusal for a word that means none."""
+        core = self._shell.engine.core
+        known = core.specs.keys() | self._definitions.with_instances(result).keys()
+        aliases = core.aliases | result.aliases
+        meant = [name for word in words for name in _meant_by(word, known, aliases, result.templates)]
+        return tuple(dict.fromkeys(meant))
 
     def _carry_out(self, event: ev.UnitsApplied) -> Json:
         core = self._shell.engine.core
@@ -198,7 +202,7 @@ class Reloader:
             goes_back = await asyncio.to_thread(definitions.way_back, name, effect.good)
             text = (
                 f"its definition of before is in force: the new one did not come up ({effect.text}) "
-                f"and is not tried again until its file changes, or by `supctl apply {name}`"
+                f"and is not tried again until its file says something else, or by `supctl apply {name}`"
             )
             if len(goes_back) > 1:
                 text += f"; without it the set is not valid, so {len(goes_back) - 1} more went back with it"
@@ -206,6 +210,23 @@ class Reloader:
             await asyncio.to_thread(definitions.rolled_back.save)
             self._shell.take(ev.UnitsApplied(definitions.adopt(definitions.loaded), by="roll-back", rolled_back=((name, text),)))
             await definitions.keep(definitions.loaded, is_whole=False)
+
+
+def _meant_by(word: str, known: Set[str], aliases: Mapping[str, str], templates: Collection[str]) -> list[str]:
+    """A unit's own name or another one, a pattern, or a template for all its instances; each also as its file is called."""
+    name = word.removesuffix(SUFFIX) if word not in known else word
+    name = aliases.get(name, name)
+    if name in known:
+        return [name]
+    if set(name) & set("*?["):
+        if found := fnmatch.filter(sorted(known), name):
+            return found
+        raise Refusal("no-such-unit", f"no unit matches {word}")
+    if name in templates:
+        if found := [each for each in sorted(known) if each.startswith(name)]:
+            return found
+        raise Refusal("no-such-unit", f"there is no instance of {name}", hint=f"`supctl scale {name.removesuffix('@')} N` makes some")
+    raise Refusal("no-such-unit", f"there is no unit {name}", name)
 
 
 def _json(plan: plans.Plan) -> Json:

@@ -1,7 +1,7 @@
-"""Definitions that did not come up: kept out of force until a file of theirs changes, also over a restart of supd.
+"""Definitions that did not come up: kept out of force until their files say something else, also over a restart of supd.
 
-One small file in the state directory, replaced as a whole. An entry holds the definition that runs, the one that failed, and the stamps of
-the failed one's files. It decides nothing about units; a damaged file only forgets what it kept.
+One small file in the state directory, replaced as a whole. An entry holds the definition that runs and the one that failed. A comment,
+another order of keys or a new time stamp says nothing else. It decides nothing about units; a damaged file only forgets what it kept.
 """
 
 import json
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor.config.result import LoadResult
+from supervisor.engine.plan import changed_keys
 from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.specification import Unit
 
 FILE_NAME = "rolled-back.json"
-Stamps = dict[str, list[int] | None]
 
 
 @dataclass(slots=True)
 class Entry:
     good: Unit
     bad: Unit
-    stamps: Stamps
     text: str
+    is_lifted: bool = False  # a person wants it tried again
 
 
 class RolledBack:
@@ -40,36 +40,36 @@ class RolledBack:
                     return {}
                 content = json.load(file)
             return {
-                str(name): Entry(decode_unit(one["good"]), decode_unit(one["bad"]), dict(one["stamps"]), str(one["text"]))
-                for name, one in content.items()
+                str(name): Entry(decode_unit(one["good"]), decode_unit(one["bad"]), str(one["text"])) for name, one in content.items()
             }
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
 
-    def add(self, good: Unit, bad: Unit, result: LoadResult, text: str) -> None:
-        """Remember that `bad`, read from the files of `result`, failed and `good` is in force."""
-        self.entries[bad.id] = Entry(good, bad, _stamps(bad, result), text)
+    def add(self, good: Unit, bad: Unit, text: str) -> None:
+        """Remember that `bad` failed and `good` is in force."""
+        self.entries[bad.id] = Entry(good, bad, text)
 
     def lift(self, names: tuple[str, ...]) -> bool:
         """A person wants these tried again; whether any was kept out. `substitute` then brings the file's definition back."""
         lifted = [name for name in names if name in self.entries]
         for name in lifted:
-            self.entries[name].stamps = {}
+            self.entries[name].is_lifted = True
         return bool(lifted)
 
     def substitute(self, result: LoadResult, *, forgets: bool = True, lifted: tuple[str, ...] = ()) -> bool:
-        """Put the good definition in the place of each failed one whose files are as they were; forget the others. Whether any was.
+        """Put the good definition in the place of each failed one whose files still say the same; forget the others. Whether any was.
 
         `lifted` are judged as if `lift` had been called for them.
         """
         has_forgotten = False
         for name, entry in list(self.entries.items()):
-            unit, stamps = result.units.get(name), entry.stamps if name not in lifted else {}
-            if unit is not None and unit in (entry.bad, entry.good) and stamps and stamps == _stamps(entry.bad, result):
+            unit, is_lifted = result.units.get(name), entry.is_lifted or name in lifted
+            is_substituted = result.is_stored and unit == entry.good  # as it was when the set was stored: the files say the failed one
+            if not is_lifted and unit is not None and (is_substituted or not changed_keys(entry.bad, unit)):
                 result.units[name] = entry.good
                 continue
-            if unit == entry.good and not stamps:
-                result.units[name] = entry.bad  # the set came from the store, where the good one stands
+            if is_lifted and is_substituted:
+                result.units[name] = entry.bad
             if forgets:
                 del self.entries[name]
                 has_forgotten = True
@@ -82,7 +82,7 @@ class RolledBack:
     def save(self) -> None:
         """On disk when this returns. A disk that is full is said in `trouble`: then a restart of supd tries the failed definition again."""
         content: dict[str, Any] = {
-            name: {"good": encode_unit(one.good), "bad": encode_unit(one.bad), "stamps": one.stamps, "text": one.text}
+            name: {"good": encode_unit(one.good), "bad": encode_unit(one.bad), "text": one.text}
             for name, one in self.entries.items()
         }
         new = f"{self._path}.new"
@@ -101,7 +101,3 @@ class RolledBack:
         """Sentences a person should know."""
         return [f"{name}: {entry.text}" for name, entry in sorted(self.entries.items())] + ([self.trouble] if self.trouble else [])
 
-
-def _stamps(unit: Unit, result: LoadResult) -> Stamps:
-    paths = (unit.fragment_path, *unit.drop_in_paths)
-    return {path: list(stamp) if (stamp := result.files.get(path)) is not None else None for path in paths}

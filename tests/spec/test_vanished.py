@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,53 @@ CASES: dict[str, tuple[str, tuple[float, ...], tuple[list[str], float | None, bo
 def test_a_file_that_is_gone_is_believed_after_a_while_unless_many_are(units: Path, case: str) -> None:
     gone, at_s, verdict = CASES[case]
     assert _judged(units, gone, *at_s) == verdict
+
+
+def _stamped(units: Path, *names: str) -> LoadResult:
+    result = _set(units, *names)
+    for name in names:
+        info = (units / f"{name}.toml").stat()
+        result.files[f"{units}/{name}.toml"] = (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    return result
+
+
+def _rename(units: Path, name: str, new: str) -> None:
+    (units / f"{name}.toml").rename(units / f"{new}.toml")
+
+
+def _copy_and_remove(units: Path, name: str, new: str) -> None:
+    shutil.copy2(units / f"{name}.toml", units / f"{new}.toml")
+    (units / f"{name}.toml").unlink()
+
+
+def _rename_and_write(units: Path, name: str, new: str) -> None:
+    _rename(units, name, new)
+    (units / f"{new}.toml").write_text("other")
+
+
+MOVES = [
+    ("a renamed file's old name is gone at once", _rename, "abc", ([], 3)),
+    ("a copy is another file, and the first may come back", _copy_and_remove, "a", (["a"], 0)),
+    ("what was written since is another file", _rename_and_write, "a", (["a"], 0)),
+]
+
+
+@pytest.mark.parametrize(("name", "move", "moved", "expected"), MOVES, ids=[row[0] for row in MOVES])
+def test_what_has_another_name_now_is_not_missing(
+    units: Path, name: str, move: Callable[[Path, str, str], None], moved: str, expected: tuple[list[str], int]
+) -> None:
+    before = _stamped(units, *"abcdef")
+    for each in moved:
+        move(units, each, each.upper())
+    verdict = Vanished().judge(before, _stamped(units, *(set("abcdef") - set(moved)), *moved.upper()), 0)
+    assert (verdict.kept, len(verdict.renamed), verdict.noticed) == (*expected, verdict.kept)
+
+
+def test_another_name_that_was_there_before_is_no_rename(units: Path) -> None:
+    (units / "g.toml").hardlink_to(units / "a.toml")
+    before = _stamped(units, *"abcdefg")
+    (units / "a.toml").unlink()
+    assert Vanished().judge(before, _stamped(units, *"bcdefg"), 0).kept == ["a"]
 
 
 def test_one_that_is_back_in_between_is_not_gone(units: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.system.arrival import Deadline
+from tests.system.arrival import Deadline, ends_in_time
 from tests.system.supd import Supd
 
 OLD = '[service]\nexec_start = "sleep 1000"\n'
@@ -273,9 +273,19 @@ def test_a_new_unit_starts_and_one_that_is_gone_stops_after_a_while(world: Supd)
     world.wait_until("new", "running")
     pid = world.show("new")["main_pid"]
     os.unlink(world.path("units", "new.toml"))
+    world.watch("logs", "supd", "-f", "-o", "cat", until="info: new: its unit file is gone; in 5 s that is believed")
     with world.events(Deadline(20)) as events:
         assert any(event["unit"] == "new" and event.get("sub_state") == "dead" for event in events)
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_unit_file_that_is_renamed_is_one_unit_at_any_time(world: Supd) -> None:
+    pid = world.show("web")["main_pid"]
+    os.rename(world.path("units", "web.toml"), world.path("units", "shop.toml"))
+    world.wait_until("shop", "running")
+    assert f"{world.path('units', 'web.toml')} is {world.path('units', 'shop.toml')} now" in world.said()
+    assert ends_in_time(pid, 20)
+    assert "its unit file is gone; in 5 s that is believed" not in world.said()
 
 
 def test_many_that_vanish_at_once_stop_nothing_until_apply(world: Supd) -> None:
@@ -322,6 +332,11 @@ def test_what_does_not_come_up_goes_back_and_is_not_tried_again_until_its_file_c
     world.write("units/new.toml", NEW)
     world.wait_until("new", "running")
     assert world.show("web")["main_pid"] == again
+    os.utime(world.path("units", "web.toml"))
+    world.write("units/web.toml", '# nothing else is said\n[service]\nexec_start = "/nonexistent"\n')
+    world.write("units/newer.toml", NEW)
+    world.wait_until("newer", "running")
+    assert world.show("web")["main_pid"] == again
     world.write("units/web.toml", NEW)
     _wait_for_new_process(world, "web", again)
     assert world.show("web")["rolled_back"] == ""
@@ -338,12 +353,6 @@ def test_the_plan_for_what_was_rolled_back_is_what_apply_does(world: Supd) -> No
     assert "rolled_back" not in plan
     done = json.loads(world.supctl("apply", "web", "--json", expect=1).stdout)
     assert done["units"] == plan["units"]
-
-
-def test_a_name_that_no_file_and_no_unit_has_is_told(world: Supd) -> None:
-    for more in ([], ["--plan"]):
-        assert "there is no unit wbe" in world.supctl("apply", *more, "wbe", expect=5).stderr
-    world.supctl("apply", "web")
 
 
 def test_where_the_set_would_not_be_valid_the_whole_set_goes_back() -> None:

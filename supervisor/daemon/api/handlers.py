@@ -291,7 +291,7 @@ ROUTES = [
     Route("DELETE", "/v1/jobs/{id}", "operate", cancel_job, "Cancel a queued job.", answers.EMPTY, changes=True, reach="any"),
     Route("POST", "/v1/reload-units", "admin", reload_units, "Read the unit files again; errors change nothing.",
           answers.RELOADED, changes=True),
-    Route("GET", "/v1/plan", "view", plan, "What applying the unit files (of these units, or of all) would do.",
+    Route("GET", "/v1/plan", "view", plan, "What applying the unit files (of these units, patterns and templates, or of all) would do.",
           answers.PLAN, query={"unit": js.STRINGS}),
     Route("POST", "/v1/apply", "admin", apply, "Read the unit files and do what the plan says; errors change nothing.",
           answers.PLAN, body=js.record({}, {"units": js.STRINGS}, is_open=False), changes=True),
