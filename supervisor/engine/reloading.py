@@ -149,6 +149,8 @@ def on_down(core: Core, state: UnitState) -> bool:
     if core.leaving is not None or core.is_kept_down(name) or _is_proven(core, state):
         _forget(core, name)
         return False
+    if state.forbids_restart:
+        return False  # it was to go down, and how badly it did says nothing against its start; the trial goes on with the next one
     core.trials[name] = "failed"
     core.former_changed.add(name)
     why = state.failed_text or str(state.result)

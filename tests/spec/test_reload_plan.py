@@ -1,5 +1,6 @@
 """A new set of definitions: what the plan says of each unit, and that exactly this happens (DESIGN, Hot reload)."""
 
+from signal import SIGTERM
 from typing import Any
 
 import pytest
@@ -239,6 +240,24 @@ def test_a_person_who_stops_it_on_the_way_ends_the_trial() -> None:
     world.stop("a")
     world.advance(MINUTE)
     assert (world.active("a"), world.programs("a")) == ("inactive", ["old", "new"])
+
+
+def test_a_restart_on_request_whose_stop_ends_badly_is_no_failure_of_the_new_definition() -> None:
+    world = _up(unit("a", **OLD))
+    world.behave("a", runs(survives=frozenset({SIGTERM})), runs())
+    world.apply(unit("a", **NEW, timeout_stop_us=SECOND // 2))
+    world.restart("a")
+    world.advance(MINUTE)
+    assert (world.active("a"), world.programs("a"), world.show("a")["rolled_back"]) == ("active", ["old", "new", "new"], "")
+
+
+def test_what_such_a_restart_starts_is_on_trial_again() -> None:
+    world = _up(unit("a", **OLD))
+    world.behave("a", runs(survives=frozenset({SIGTERM})), exits(1), runs())
+    world.apply(unit("a", **NEW, timeout_stop_us=SECOND // 2))
+    world.restart("a")
+    world.advance(MINUTE)
+    assert (world.active("a"), world.programs("a")) == ("active", ["old", "new", "new", "old"])
 
 
 def test_a_second_edit_during_the_trial_still_goes_back_to_what_ran_well() -> None:
