@@ -3,10 +3,9 @@
 The shell adds them to what the unit file says. Nothing is decided here.
 """
 
-import signal
-
 from supervisor.engine.core import Core
 from supervisor.engine.record import Process, UnitState
+from supervisor.model.exitstatus import signal_name
 from supervisor.model.states import ExitCode, Phase
 
 Variables = tuple[tuple[str, str], ...]
@@ -21,10 +20,7 @@ def exit_status_text(code: ExitCode | None, status: int) -> str:
         return ""
     if code == ExitCode.EXITED:
         return str(status)
-    try:
-        return signal.Signals(status).name.removeprefix("SIG")
-    except ValueError:
-        return str(status)
+    return signal_name(status)
 
 
 def watchdog_us(core: Core, state: UnitState) -> int | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from supervisor.engine import probing, timeouts
+from supervisor.engine import environment, probing, timeouts
 from supervisor.engine.core import Core
 from supervisor.engine.record import Job, UnitState
 from supervisor.model.states import LoadState, SubState
@@ -94,7 +94,7 @@ def full(core: Core, name: str) -> Json:
                 "timeout_start_usec": service.timeout_start_us,
                 "timeout_stop_usec": service.timeout_stop_us,
                 "restart_usec": service.restart_us,
-                "watchdog_usec": service.watchdog_us,
+                "watchdog_usec": environment.watchdog_us(core, state),
                 "notify_access": state.notify_access or service.notify_access,
             }
     return out

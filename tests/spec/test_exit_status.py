@@ -239,3 +239,13 @@ def test_what_the_main_process_did_on_a_stop_counts_while_a_command_goes_on() ->
     assert world.sub("a") == "stop-sigterm"
     world.advance(SECOND)
     assert world.state("a") == ("failed", "failed", "exit-code")
+
+
+@pytest.mark.parametrize(("signal", "name"), [(9, "KILL"), (29, "IO"), (34, "RTMIN+0"), (35, "RTMIN+1"), (64, "RTMIN+30")])
+def test_exec_stop_post_is_told_the_signal_by_systemd_s_name_of_it(signal: int, name: str) -> None:
+    world = World(unit("a", exec_stop_post="sweep"))
+    world.behave("a", dies_by(signal, after_us=SECOND))
+    world.start("a")
+    world.advance(SECOND)
+    told = world.environment("a", Phase.STOP_POST)
+    assert (told["SERVICE_RESULT"], told["EXIT_CODE"], told["EXIT_STATUS"]) == ("signal", "killed", name)

@@ -103,3 +103,13 @@ def test_an_interval_of_one_run_does_not_outlive_it() -> None:
     assert world.show("a")["n_restarts"] == 1
     world.advance(5 * SECOND)
     assert world.show("a")["n_restarts"] == 2
+
+
+def test_what_is_shown_is_the_watchdog_in_force() -> None:
+    world = World(unit("a", type="notify", watchdog_us=5 * SECOND))
+    world.start("a")
+    assert world.show("a")["watchdog_usec"] == 5 * SECOND
+    world.notify("a", WATCHDOG_USEC=str(2 * SECOND))
+    assert world.show("a")["watchdog_usec"] == 2 * SECOND
+    world.notify("a", WATCHDOG_USEC="0")
+    assert world.show("a")["watchdog_usec"] is None
