@@ -112,7 +112,6 @@ DIFFERENCES = (
 # Scenarios of tests/agreement in which supd behaves unlike systemd 252 on purpose, with the reason.
 BEHAVIOURS = {
     "context/signals": "Every signal has its default disposition: systemd ignores SIGPIPE (IgnoreSIGPIPE=), and pipelines run on.",
-    "dependencies/requisite-none-fails-to-start": "The order of jobs without after is accidental: in systemd the start was over sooner.",
     "notify/main-pid-handed-on": "How the process that became the main one ended is told; systemd takes the empty cgroup for its end.",
     "notify/main-pid-handed-on-old-fails": "How the process that became the main one ended is told; systemd takes the empty cgroup for it.",
     "phases/forking-parent-fails": "The status of the parent that failed is shown, and the restart lists apply to it.",
@@ -125,4 +124,5 @@ BEHAVIOURS = {
 PRODUCT_BEHAVIOURS = {
     "ends/simple-sigpipe-*": "Every signal has its default disposition: systemd ignores SIGPIPE (IgnoreSIGPIPE=), and the program goes on.",
     "pairs/upholds-*-stop-b": "What a person stopped stays down.",
+    "plain/upholds-*-stop-b": "What a person stopped stays down.",
 }

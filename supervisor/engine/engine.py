@@ -42,6 +42,7 @@ class Engine:
         jobs.start = lambda state: verbs.start(core, state)
         jobs.stop = lambda state: verbs.stop(core, state)
         jobs.reload = lambda state: verbs.reload(core, state)
+        jobs.is_up_once_forked = lambda state: life.is_up_once_forked(core, state)
         self._strict = strict
         self._deadlines = Deadlines()
         self._uncommitted: set[str] = set()
@@ -241,6 +242,7 @@ class Engine:
         )
         if state.job is job and isinstance(outcome, JobResult):
             self.jobs.finish(state, outcome, event.failed)
+            self.reactions.on_not_started(state, job.began_us)
         elif state.job is job and outcome == "again":
             self.jobs.wait_again(state)
 

@@ -22,7 +22,7 @@ Outcome = JobResult | str | None
 
 
 class Jobs:
-    """The queue. The verbs start, stop and reload are given by the engine: (state) -> Outcome."""
+    """The queue. The engine gives the verbs start, stop and reload, (state) -> Outcome, and `is_up_once_forked` of the life cycle."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -32,6 +32,7 @@ class Jobs:
         self.stop: Callable[[UnitState], Outcome]
         self.reload: Callable[[UnitState], Outcome]
         self.on_failure: Callable[[UnitState], None]
+        self.is_up_once_forked: Callable[[UnitState], bool]
 
     # -- wishes ----------------------------------------------------------------------------------------------------
 
@@ -280,6 +281,8 @@ class Jobs:
             state = self._core.states.get(other)
             if state is None or state.job is None or state.job.type not in (START, VERIFY):
                 continue
+            if state.job.state == JobState.RUNNING and self.is_up_once_forked(state):
+                continue  # without an order between them its start was first, and for systemd, whose forks take no time, over
             state.blocked_on = name
             self._core.note(other, "dependency", f"cannot start: {name}, which it requires, did not start ({result})", name)
             self.finish(state, JobResult.DEPENDENCY, f"{name} did not start")

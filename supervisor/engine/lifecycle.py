@@ -20,6 +20,7 @@ from supervisor.engine.killing import drop_control, kill, watch_empty
 from supervisor.engine.phases import SIGKILL, S, commands_of, forget, service_of
 from supervisor.engine.record import Process, UnitState
 from supervisor.model.effects import Kill, Prepare, Record, Release
+from supervisor.model.specification import Service
 from supervisor.model.states import ACTIVE_OF, Phase, Result, SubState
 
 # -- changing state ----------------------------------------------------------------------------------------------------
@@ -169,6 +170,21 @@ def type_is_ready(core: Core, state: UnitState) -> None:
     core.touch(state)
     state.is_type_ready = True
     _enter_when_ready(core, state)
+
+
+def is_up_once_forked(core: Core, state: UnitState) -> bool:
+    """Whether the fork that is under way is all that the start still needs: type simple is up after it (SEMANTICS 5.3)."""
+    spec = core.specs.get(state.name)
+    return spec is not None and spec.service is not None and state.sub == S.START and _is_over_with_its_fork(spec.service)
+
+
+def is_up_with_its_turn(service: Service) -> bool:
+    """Whether a start is nothing but a fork: for systemd, whose forks take no time, it is over as soon as its job has its turn."""
+    return not (service.exec_condition or service.exec_start_pre) and _is_over_with_its_fork(service)
+
+
+def _is_over_with_its_fork(service: Service) -> bool:
+    return service.type == "simple" and not service.exec_start_post and not any(probe.stage != "health" for probe in service.probes)
 
 
 def _enter_when_ready(core: Core, state: UnitState) -> None:

@@ -7,7 +7,7 @@ sake are started once it recovers. How a unit gets from state to state is not kn
 Wishes of the engine's own go through `enqueue`, which never raises: what cannot be done is noted on the unit.
 """
 
-from supervisor.engine import environment, reloading
+from supervisor.engine import environment, lifecycle, reloading
 from supervisor.engine.core import Core
 from supervisor.engine.jobs import Jobs
 from supervisor.engine.record import UnitState
@@ -104,6 +104,19 @@ class Reactions:
         for other in graph.concerned(name, "retroactive_stop_on_start"):
             if self._core.active(other) not in _GOES:
                 self.enqueue(STOP, other, JobMode.REPLACE, f"{name} came up and conflicts with it")
+
+    def on_not_started(self, state: UnitState, turn_us: int) -> None:
+        """Its conditions kept it down: who is bound to it and came up no sooner than it had its turn is looked at once more.
+
+        systemd, whose conditions take no time, looks at who is bound when that comes up: then this one was down and without a job.
+        """
+        core = self._core
+        for other in core.graph.of(state.name, "bound_by"):
+            if not core.active(other).is_up:
+                continue
+            up_us, service = core.states[other].up_since_us, core.specs[other].service
+            if up_us > turn_us or (up_us == turn_us and service is not None and lifecycle.is_up_with_its_turn(service)):
+                self._bound[other] = None
 
     def _stop_bound(self, name: str) -> None:
         for other in self._core.graph.concerned(name, "retroactive_stop_on_stop"):

@@ -3,13 +3,14 @@
 --record        play them on the reference too, and keep its answers
 --defaults      with supd's own defaults where they are unlike systemd's: which answers change
 --products      the whole products of products.py instead of the written scenarios
+--datagrams     those of datagrams.py
 NAME...         only scenarios whose name contains one of these
 """
 
 import argparse
 import sys
 
-from tests.agreement import compare, products, scenario
+from tests.agreement import compare, datagrams, products, scenario
 from tests.agreement.scenario import Scenario
 from tests.agreement.steps import play
 from tests.agreement.worlds import Ours, Reference
@@ -21,7 +22,10 @@ def main() -> int:
     parser.add_argument("--defaults", action="store_true")
     parser.add_argument("--products", action="store_true")
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--datagrams", action="store_true")
     options = parser.parse_args()
+    if options.datagrams:
+        return _datagrams(options)
     every = products.every_product() if options.products else scenario.load()
     chosen = [each for each in every if not options.names or any(name in each.name for name in options.names)]
     if options.record:
@@ -43,6 +47,30 @@ def main() -> int:
                 print(f"    {line}")
     print(compare.summary(verdicts))
     return any(verdict.is_defect for verdict in verdicts)
+
+
+def _datagrams(options: argparse.Namespace) -> int:
+    chosen = {said: row for said, row in datagrams.rows().items() if not options.names or any(name in said for name in options.names)}
+    scenarios, names = list(chosen.values()), {row.name: said for said, row in chosen.items()}
+    known = compare.recorded(compare.DATAGRAMS)
+    if options.record:
+        reference = Reference(scenarios)
+        try:
+            answers = play(reference, scenarios, datagrams.answer)
+        finally:
+            reference.close()
+        compare.keep({names[name]: answer for name, answer in answers.items()}, whole=not options.names, path=compare.DATAGRAMS)
+        known = compare.recorded(compare.DATAGRAMS)
+    ours = Ours(scenarios)
+    try:
+        given = play(ours, scenarios, datagrams.answer)
+    finally:
+        ours.close()
+    differing = [(said, known.get(said), given[row.name]) for said, row in chosen.items() if given[row.name] != known.get(said)]
+    for said, theirs, answer in differing:
+        print(f"{said}:\n    systemd {theirs}\n    supd    {answer}")
+    print(f"datagrams: {len(chosen) - len(differing)} of {len(chosen)}")
+    return bool(differing)
 
 
 def _record(chosen: list[Scenario], options: argparse.Namespace) -> None:

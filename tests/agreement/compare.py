@@ -18,6 +18,7 @@ REFERENCE_VERSION = 252
 RECORDED = os.path.join(HERE, "answers.json")
 BY_SOURCE = os.path.join(HERE, "by_source.json")
 PRODUCTS = os.path.join(HERE, "products.json")
+DATAGRAMS = os.path.join(HERE, "datagrams.json")
 DEFAULTS = os.path.join(HERE, "defaults.json")  # rows of the products that go otherwise with supd's own defaults
 
 

@@ -28,6 +28,14 @@ SIGNALS = (
     "XCPU",
     "VTALRM",
     "PWR",
+    "USR2",
+    "16",
+    "XFSZ",
+    "PROF",
+    "SYS",
+    "29",
+    "34",
+    "64",
 )
 LISTS: tuple[Json, ...] = (
     {"success_exit_status": ["3", "SIGKILL"]},
@@ -66,9 +74,33 @@ EVENTS: dict[str, list[str]] = {
 }
 
 
+# The same for services that speak as they start, without a command before that: those of type simple are up at once.
+PLAIN_KINDS = (*KINDS[:-1], "stop_propagated_from", "reload_propagated_from")
+REVERSED = {"stop_propagated_from": "propagates_stop_to", "reload_propagated_from": "propagates_reload_to"}
+PLAIN_EVENTS: dict[str, list[str]] = {
+    "start-a": ["start a"],
+    "start-b": ["start b"],
+    "start-b-start-a": ["start b", "start a"],
+    "stop-a": ["start a", "stop a"],
+    "stop-b": ["start a", "stop b"],
+    "restart-a": ["start a", "restart a"],
+    "restart-b": ["start a", "restart b"],
+    "try-restart-b": ["start a", "try-restart b"],
+    "reload-b": ["start a", "reload b"],
+    "a-killed": ["start a", "kill a KILL", "pass 1"],
+    "b-killed": ["start a", "kill b KILL", "pass 1"],
+    "b-ends": ["start a", "pass 4"],
+    "b-fails-to-start": ["start a", "pass 4"],
+    "b-failed-before": ["start b", "start a", "pass 4"],
+    "b-skipped": ["start a"],
+    "b-missing": ["start a"],
+    "b-masked": ["start a"],
+}
+
+
 def every_product() -> list[Scenario]:
     """All rows, by name."""
-    return sorted([*_ends(), *_dependencies()], key=lambda each: each.name)
+    return sorted([*_ends(), *_dependencies(), *_plain_dependencies()], key=lambda each: each.name)
 
 
 def sample() -> list[Scenario]:
@@ -88,10 +120,10 @@ def factors(row: Scenario) -> set[str]:
     return set(row.name.partition("/")[2].split("-"))
 
 
-def _end(name: str, service: Json, **keys: Json) -> Scenario:
+def _end(name: str, service: Json, steps: tuple[str, ...] = ("start a", "rest a"), **keys: Json) -> Scenario:
     unit = {"start_limit_interval_sec": 0, **keys.get("unit", {})}
     service = {"restart_sec": "1h", "timeout_stop_sec": "2s", "limit_core": 0, **service}
-    return Scenario(f"ends/{name}", ["start a", "rest a"], {"a": {"unit": unit, "service": service}})
+    return Scenario(f"ends/{name}", list(steps), {"a": {"unit": unit, "service": service}})
 
 
 def _ends() -> list[Scenario]:
@@ -139,6 +171,8 @@ def _ends_otherwise(restart: str) -> list[Scenario]:
         "forking-nothing": {"type": "forking", "exec_start": "@say main 'exit 0'"},
     }
     found = [_end(f"{name}-{restart}", {"restart": restart, **keys}) for name, keys in rows.items()]
+    blocks: Json = {"restart": restart, "exec_start": "@say main block"}
+    found.append(_end(f"killed-by-hand-{restart}", blocks, ("start a", "kill a TERM", "rest a")))
     skipped: Json = {"restart": restart, "exec_start": "@say main block"}
     found.append(_end(f"condition-{restart}", skipped, unit={"condition_path_exists": "/nonexistent"}))
     return found
@@ -160,4 +194,30 @@ def _dependencies() -> list[Scenario]:
         elif event == "b-missing":
             del units["b"]
         found.append(Scenario(f"pairs/{kind.replace('_', '-')}-{order}-{event}", steps, units))
+    return found
+
+
+def _plain_dependencies() -> list[Scenario]:
+    """Kind x order x event once more, also with the kinds that a unit cannot name of itself."""
+    found = []
+    for kind, order, (event, steps) in product(PLAIN_KINDS, ORDERS, PLAIN_EVENTS.items()):
+        service: Json = {"exec_start": "@say main block", "exec_reload": "@say reload"}
+        a: Json = {order: ["b"]} if order != "none" else {}
+        # An hour, or what is upheld would be started again and again.
+        b: Json = {"start_limit_interval_sec": "1h"}
+        if kind in REVERSED:
+            b[REVERSED[kind]] = ["a"]
+        else:
+            a[kind] = ["b"]
+        units: dict[str, dict[str, Json]] = {"a": {"unit": a, "service": dict(service)}, "b": {"unit": b, "service": dict(service)}}
+        if event in ("b-fails-to-start", "b-failed-before"):
+            units["b"]["service"]["exec_start_pre"] = "@say start 'sleep 0.5; exit 1'"
+        elif event == "b-ends":
+            units["b"]["service"]["exec_start"] = "@say main 'sleep 0.5; exit 0'"
+        elif event == "b-skipped":
+            b["condition_path_exists"] = "/nonexistent"
+        elif event == "b-missing":
+            del units["b"]
+        name = f"plain/{kind.replace('_', '-')}-{order}-{event}"
+        found.append(Scenario(name, steps, units, masked=["b"] if event == "b-masked" else []))
     return found

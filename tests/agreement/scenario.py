@@ -5,6 +5,8 @@ A scenario is one TOML file below `scenarios/`; its name is the file's path with
     since = 252                 the first systemd that knows all of it (252 is what the reference runs)
     steps = ["start a", ...]    see `steps.py`
     is_ordered = true           the order of all lines of all units is compared, not only each unit's own
+    is_alone = true             it is about every unit there is (isolate): played when all others are over
+    masked = ["b"]              units that are masked
     files = { "env" = "X=1" }   files made beforehand; @dir@ in a command or value is the directory that holds them
     [a.unit] [a.service] ...    unit `a`, in supd's notation
 
@@ -31,6 +33,7 @@ SYSTEMDS_DEFAULTS: dict[str, Json] = {
     "service": {"type": "simple", "restart_reset_sec": 0},
 }
 EVERYWHERE: dict[str, Json] = {"unit": {"enabled": False}, "service": {"working_directory": "/"}}
+OWN_KEYS = ("since", "steps", "files", "is_ordered", "is_alone", "masked")
 SUPDS_OWN = frozenset(("recover_dependents", "restart_reset_sec", "enabled"))
 
 
@@ -41,6 +44,8 @@ class Scenario:
     units: dict[str, dict[str, Json]]
     since: int = 252
     is_ordered: bool = False
+    is_alone: bool = False
+    masked: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -81,7 +86,7 @@ def load() -> list[Scenario]:
             path = os.path.join(directory, name)
             with open(path, "rb") as file:
                 table = tomllib.load(file)
-            own = {key: table.pop(key) for key in ("since", "steps", "files", "is_ordered") if key in table}
+            own = {key: table.pop(key) for key in OWN_KEYS if key in table}
             found.append(Scenario(os.path.relpath(path, ROOT).removesuffix(".toml"), units=table, **own))
     return sorted(found, key=lambda scenario: scenario.name)
 

@@ -27,7 +27,7 @@ WITHIN_S = 20.0
 SPEAK_WITHIN_S = 3.0
 SETTLE_S = 1.0  # after the last step of all: whatever was on its way has happened, or is compared as still under way
 AT_REST = frozenset({"inactive", "failed", "exited", "auto-restart"})
-VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart")
+VERBS = ("start", "stop", "restart", "try-restart", "reload", "reload-or-restart", "try-reload-or-restart", "isolate")
 
 
 class Play:
@@ -55,6 +55,19 @@ class Play:
             "units": {unit: self._world.show(self._scenario, unit) for unit in self._scenario.names},
             "lines": lines if self._scenario.is_ordered else _by_unit(lines),
         }
+
+    @property
+    def is_late(self) -> bool:
+        """Whether something that was waited for did not come in time."""
+        return bool(self._late)
+
+    def details(self, unit: str) -> Json:
+        """What is known of a unit by its own words."""
+        return self._world.details(self._scenario, unit)
+
+    def lines(self) -> list[str]:
+        """What the processes wrote so far."""
+        return self._world.lines(self._scenario)
 
     def _step(self, step: str) -> None:
         verb, *words = step.split()
@@ -129,11 +142,17 @@ def _by_unit(lines: list[str]) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def play(world: World, scenarios: list[Scenario]) -> dict[str, Json]:
+def play(world: World, scenarios: list[Scenario], answer: Callable[[Play], Json] = Play.answer) -> dict[str, Json]:
     """The answer of each scenario, by name."""
     plays = {scenario.name: Play(world, scenario) for scenario in scenarios}
+    together = [plays[scenario.name] for scenario in scenarios if not scenario.is_alone]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(each.steps) for each in plays.values()]:
+        for done in [pool.submit(each.steps) for each in together]:
             done.result()
     threading.Event().wait(SETTLE_S)
-    return {name: each.answer() for name, each in plays.items()}
+    answers = {scenario.name: answer(plays[scenario.name]) for scenario in scenarios if not scenario.is_alone}
+    for scenario in scenarios:
+        if scenario.is_alone:
+            plays[scenario.name].steps()
+            answers[scenario.name] = answer(plays[scenario.name])
+    return answers

@@ -4,6 +4,8 @@ Words, in order: `KEY=VALUE[,KEY=VALUE]` sends one datagram, `child:...` sends i
 `forked-main` forks a child that lives on and sends its MAINPID (`forked-main:S`: it leaves with 7 after S seconds), `sleep:S`,
 `gate:FILE` waits until the file is there, `exit:N`, `kill:N`, `block`. `store:NAME` gives a descriptor away and `fds` says which came.
 `answers:SIGNAL` answers a signal from now on with RELOADING=1 and READY=1, `half-answers:SIGNAL` without the time that proves it.
+`kid` forks a child that lives on; `says:HEX:N` sends just these bytes with N descriptors, `child-says:HEX:N` has the child send them,
+@KID@ in them is its pid. `barrier` waits until all that was sent is handled, and says so.
 In a value `@mono` is CLOCK_MONOTONIC in microseconds.
 """
 
@@ -41,6 +43,44 @@ def answer(name: str, stamp: str) -> None:
         send("READY=1")
 
     signal.signal(signal.Signals[name], reload)
+
+
+def send_raw(data: bytes, count: int) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        address = os.environ["NOTIFY_SOCKET"]
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+        socket.send_fds(sock, [data], [os.memfd_create(str(number)) for number in range(count)])
+
+
+class Kid:
+    """A child of the main process that sends what it is told to."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if not self.pid:
+            self._socket.close()
+            while order := theirs.recv(1 << 16):
+                send_raw(order[1:], order[0])
+                theirs.send(b"sent")
+            os._exit(0)
+        theirs.close()
+
+    def send(self, data: bytes, count: int) -> None:
+        self._socket.send(bytes([count]) + data)
+        self._socket.recv(16)
+
+
+kids: list[Kid] = []
+
+
+def barrier() -> None:
+    """sd_notify_barrier(3)"""
+    told, tell = os.pipe()
+    send("BARRIER=1", tell)
+    os.close(tell)
+    os.read(told, 1)
+    say("barrier")
 
 
 def live_on(span_s: str) -> int:
@@ -84,6 +124,15 @@ def do(word: str) -> None:
     elif head == "forked-main":
         send(f"MAINPID={live_on(rest)}")
         say("forked")
+    elif head == "kid":
+        kids.append(Kid())
+        say(f"kid {os.getpid()} {kids[-1].pid}")
+    elif head in ("says", "child-says"):
+        data, _, count = rest.partition(":")
+        message = bytes.fromhex(data).replace(b"@KID@", str(kids[-1].pid).encode())
+        (send_raw if head == "says" else kids[-1].send)(message, int(count))
+    elif head == "barrier":
+        barrier()
     elif head == "store":
         send(f"FDSTORE=1,FDNAME={rest}", os.memfd_create(rest))
     elif head == "fds":

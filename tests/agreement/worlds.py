@@ -4,6 +4,7 @@ A world has a `directory` in which its processes write their lines; `outside` is
 """
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -105,6 +106,10 @@ class World(ABC):
     def show(self, scenario: Scenario, unit: str) -> Json: ...
 
     @abstractmethod
+    def details(self, scenario: Scenario, unit: str) -> Json:
+        """States, and what the service has said of itself: state, result, errno, descriptors kept, watchdog_usec, main_pid, status_text."""
+
+    @abstractmethod
     def states(self, scenario: Scenario, unit: str) -> tuple[str, str]: ...
 
     @abstractmethod
@@ -124,18 +129,23 @@ class Reference(World):
         self._files: list[str] = []
         for scenario in scenarios:
             for unit in scenario.units:
-                self._write(f"{scenario.full(unit)}.{scenario.kind(unit)}", self.texts[scenario.name].systemds(unit))
+                is_masked = unit in scenario.masked
+                self._write(f"{scenario.full(unit)}.{scenario.kind(unit)}", None if is_masked else self.texts[scenario.name].systemds(unit))
         names = " ".join(self._name(scenario, unit) for scenario in scenarios for unit in scenario.names)
         # A unit that nothing refers to is forgotten as soon as it is down, and its last result with it.
-        self._write("agr-hold.target", f"[Unit]\nAfter={names}\n")
+        self._write("agr-hold.target", f"[Unit]\nAfter={names}\nIgnoreOnIsolate=yes\n")
         self._bus = Bus(_connected(), self._signal)
         self._manager("Reload")
         self._manager("StartUnit", "ss", "agr-hold.target", "replace")
 
-    def _write(self, name: str, text: str) -> None:
+    def _write(self, name: str, text: str | None) -> None:
+        """One unit file; None masks the unit."""
         path = f"{self._inside}/run/systemd/system/{name}"
         self._files.append(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        if text is None:
+            os.symlink("/dev/null", path)
+            return
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -160,8 +170,9 @@ class Reference(World):
         return f"{_ROOT}/unit/" + "".join(chr(byte) if chr(byte).isalnum() else f"_{byte:02x}" for byte in name)
 
     def request(self, verb: str, scenario: Scenario, unit: str, mode: str) -> Callable[[float], str]:
+        method, mode = ("StartUnit", "isolate") if verb == "isolate" else (_METHODS[verb], mode)
         try:
-            (path,) = self._manager(_METHODS[verb], "ss", self._name(scenario, unit), mode)
+            (path,) = self._manager(method, "ss", self._name(scenario, unit), mode)
         except CallFailed as failed:
             raise Refused(str(failed)) from None
         job = int(path.rpartition("/")[2])
@@ -203,6 +214,13 @@ class Reference(World):
             "exec_main_code": code,
             "exec_main_status": more["ExecMainStatus"] if code else None,
         }
+
+    def details(self, scenario: Scenario, unit: str) -> Json:
+        states, more = self.states(scenario, unit), self._all(scenario, unit, "Service")
+        names = {"errno": "StatusErrno", "stored": "NFileDescriptorStore", "watchdog_usec": "WatchdogUSec"}
+        state = "/".join(states).replace("reloading/reload", "reloading/reload-notify")  # as it is called since 253: no command runs here
+        said = {"state": state, "result": more["Result"], **{key: more[name] for key, name in names.items()}}
+        return {**said, "main_pid": more["MainPID"], "status_text": more["StatusText"]}
 
     def close(self) -> None:
         """Take the files away and stop everything that a scenario left."""
@@ -247,7 +265,8 @@ class Ours(World):
         super().__init__(scenarios, directory, directory, has_own_defaults)
         self._scenarios = scenarios
         units = {scenario.full(unit): self.texts[scenario.name].ours(unit) for scenario in scenarios for unit in scenario.units}
-        self.supd = Supd(units)
+        masked = {scenario.full(unit): "masked" for scenario in scenarios for unit in scenario.masked}
+        self.supd = Supd(units, {".supd/enabled.json": json.dumps(masked)})
         self._is_closing = False
         try:
             self.supd.start(within_s=60.0)
@@ -267,7 +286,8 @@ class Ours(World):
                 continue
 
     def request(self, verb: str, scenario: Scenario, unit: str, mode: str) -> Callable[[float], str]:
-        status, answer = self.supd.request("POST", f"/v1/units/{scenario.full(unit)}/{verb}", {"mode": mode})
+        body = {} if verb == "isolate" else {"mode": mode}
+        status, answer = self.supd.request("POST", f"/v1/units/{scenario.full(unit)}/{verb}", body)
         if status != 200:
             raise Refused(str(answer))
         job = answer["job"]
@@ -301,6 +321,13 @@ class Ours(World):
         if scenario.kind(unit) != "target":
             keys += ["result", "n_restarts", "exec_main_code", "exec_main_status"]
         return {key: shown[key] for key in keys}
+
+    def details(self, scenario: Scenario, unit: str) -> Json:
+        shown = self.supd.show(scenario.full(unit))
+        names = {"errno": "status_errno", "stored": "n_file_descriptor_store", "watchdog_usec": "watchdog_usec"}
+        said = {"state": f"{shown['active_state']}/{shown['sub_state']}", "result": shown["result"]}
+        said |= {key: shown[name] or 0 for key, name in names.items()}
+        return {**said, "main_pid": shown["main_pid"], "status_text": shown["status_text"]}
 
     def close(self) -> None:
         for scenario in self._scenarios:

@@ -3,6 +3,7 @@
 The unit files are read by supd's own loader; what their programs do is taken from their command lines.
 """
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,9 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Unit]:
 
 def _loaded(root: Path, rows: list[Scenario], *, has_own_defaults: bool) -> dict[str, Unit]:
     files = {f"{row.full(unit)}.toml": Texts(row, "/d", has_own_defaults).ours(unit) for row in rows for unit in row.units}
+    masked = {row.full(unit): "masked" for row in rows for unit in row.masked}
+    (root / ".supd").mkdir()
+    (root / ".supd" / "enabled.json").write_text(json.dumps(masked))
     result = loaded(root, files)
     assert all("-missing-" in problem.text() for problem in result.errors)  # who requires what is not there is refused with its file
     return result.units
@@ -59,7 +63,7 @@ def _script(command: Command) -> Process:
     after_us = 500 * MS if code.startswith("sleep 0.5; ") else 0
     word, _, rest = code.removeprefix("sleep 0.5; ").partition(" ")
     if word == "die":
-        return dies_by(signal.Signals[f"SIG{rest}"], after_us=after_us)
+        return dies_by(int(rest) if rest.isdigit() else signal.Signals[f"SIG{rest}"], after_us=after_us)
     return runs() if word == "block" else exits(int(rest), after_us=after_us)
 
 
