@@ -2,9 +2,10 @@
 
 --full          every fault, with more worlds for each that the tables let pass (about two hours on two cores)
 --count N       so many faults, the same ones each time
+--seed N        other ones than those of seed 0
 --worlds N      so many worlds for each
 --only TEXT     only faults whose description contains it
---list          print the faults and plant none
+--list          print the faults that would be planted, and plant none
 """
 
 import argparse
@@ -23,9 +24,9 @@ CAUGHT_AT_LEAST = 0.9
 
 def chosen(options: argparse.Namespace) -> list[Fault]:
     faults = [fault for fault in every_fault() if not options.only or options.only in str(fault)]
-    if options.full or options.only or options.list:
+    if options.full or options.only:
         return faults
-    return sorted(faults, key=lambda fault: fault.rank)[: options.count]
+    return sorted(faults, key=lambda fault: fault.rank(options.seed))[: options.count]
 
 
 def main() -> int:
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", metavar="TEXT")
     parser.add_argument("--count", type=int, default=SAMPLE)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worlds", type=int)
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()

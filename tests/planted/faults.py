@@ -86,10 +86,10 @@ class Fault:
     end: int
     ordinal: int  # among the same changes of the same function
 
-    @property
-    def rank(self) -> str:
-        """Its place in a random order that no change elsewhere disturbs."""
-        return blake2b(repr((self.module, self.function, self.old, self.new, self.ordinal)).encode()).hexdigest()
+    def rank(self, seed: int = 0) -> str:
+        """Its place in a random order, one for each seed, that no change elsewhere disturbs."""
+        identity = repr((self.module, self.function, self.old, self.new, self.ordinal))
+        return blake2b(identity.encode(), key=str(seed).encode() if seed else b"").hexdigest()
 
     def applied(self, source: str) -> str:
         return source[: self.begin] + self.new + source[self.end :]

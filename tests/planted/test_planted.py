@@ -25,5 +25,7 @@ def test_a_fault_changes_one_place_and_what_comes_of_it_is_python() -> None:
 
 def test_the_faults_are_the_same_each_time() -> None:
     assert faults.every_fault() == faults.every_fault()
-    ranks = [fault.rank for fault in faults.every_fault()]
+    ranks = [fault.rank() for fault in faults.every_fault()]
     assert len(set(ranks)) == len(ranks)
+    assert ranks == [fault.rank() for fault in faults.every_fault()]
+    assert not set(ranks) & {fault.rank(seed=1) for fault in faults.every_fault()}

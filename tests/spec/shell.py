@@ -42,7 +42,7 @@ class Shell:
         self.conditions: dict[str, bool] = {}
         self.asserts: dict[str, bool] = {}
         self.probe_answers: dict[tuple[str, int], list[bool]] = {}
-        self.main_pid_is_unknown: set[str] = set()  # units whose PID file never comes
+        self.main_pid_is_unknown: set[str] = set()  # units whose PID file is not there, or not yet
         self.answers: dict[int, do.Answer] = {}
         self.finished: dict[int, do.FinishJob] = {}
         self.records: list[do.Record] = []
@@ -56,6 +56,7 @@ class Shell:
         self._due: list[tuple[int, int, bool, Callable[[], None]]] = []  # (when, order, is lost in a crash, what)
         self._prepared: dict[int, do.Prepare] = {}
         self._watches: dict[str, int] = {}
+        self._pid_files_awaited: dict[str, do.ReadPidFile] = {}
         self._probes: set[tuple[str, int]] = set()  # (unit, token)
         self._chosen: dict[int, Process] = {}  # the script of each run, drawn once even if a crash makes it prepare twice
         self._hunted: set[str] = set()  # units whose processes are killed as they appear (Kill.is_repeated)
@@ -135,6 +136,7 @@ class Shell:
             heapq.heapify(self._due)
             self._prepared.clear()
             self._watches.clear()
+            self._pid_files_awaited.clear()
             self._probes.clear()
             self._hunted.clear()
             try:
@@ -362,7 +364,9 @@ class Shell:
         left_behind = [p for p in self.machine.of_unit(effect.unit) if p.run is None]
         if left_behind and effect.unit not in self.main_pid_is_unknown:
             self._turn(ev.PidFileRead(effect.unit, effect.token, left_behind[0].pid))
-        elif not effect.waits:
+        elif effect.waits:
+            self._pid_files_awaited[effect.unit] = effect
+        else:
             self._turn(ev.PidFileRead(effect.unit, effect.token, 0, text="cannot read the PID file: it does not exist"))
 
     def phase_of(self, run: int) -> Phase | None:

@@ -193,6 +193,31 @@ def test_a_forking_service_whose_pid_file_never_comes_fails() -> None:
     assert world.processes("a") == []
 
 
+def test_a_late_pid_file_is_waited_for_before_a_forking_service_is_up() -> None:
+    world = World(unit("a", type="forking", pid_file="/run/a.pid"))
+    world.main_pid_is_unknown.add("a")
+    answer = world.start("a")
+    world.advance(SECOND)
+    assert world.state("a")[:2] == ("activating", "start")
+    world.pid_file_comes("a")
+    assert (world.sub("a"), world.job_result(answer)) == ("running", "done")
+    assert world.show("a")["main_pid"] == world.processes("a")[0].pid
+
+
+def test_a_late_pid_file_may_be_written_by_exec_start_post_and_is_waited_for_after_it() -> None:
+    # service_load_pid_file of systemd: not to be there yet is no failure while there are ExecStartPost= commands to come.
+    world = World(unit("a", type="forking", pid_file="/run/a.pid", exec_start_post="post"))
+    world.main_pid_is_unknown.add("a")
+    world.behave("a", exits(0, after_us=SECOND), phase=Phase.START_POST)
+    answer = world.start("a")
+    assert (world.sub("a"), world.show("a")["main_pid"]) == ("start-post", 0)
+    world.advance(2 * SECOND)
+    assert (world.sub("a"), world.job_result(answer)) == ("start-post", None)
+    world.pid_file_comes("a")
+    assert (world.sub("a"), world.job_result(answer)) == ("running", "done")
+    assert world.show("a")["main_pid"] == world.processes("a")[0].pid
+
+
 # exit type, remain after exit ------------------------------------------------------------------------------------------
 
 

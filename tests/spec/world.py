@@ -98,6 +98,13 @@ class World(Shell):
         self._strike(self.machine.living[self.show(unit)["main_pid"]], signal)
         self.settle()
 
+    def pid_file_comes(self, unit: str) -> None:
+        """The PID file that was not there (`main_pid_is_unknown`) is written."""
+        self.main_pid_is_unknown.discard(unit)
+        if (asked := self._pid_files_awaited.pop(unit, None)) is not None:
+            self._read_pid_file(asked)
+        self.settle()
+
     def end(self, pid: int, code: ExitCode, status: int) -> None:
         """A process ends in this way by itself."""
         self._die(self.machine.living[pid], code, status)
