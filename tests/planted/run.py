@@ -38,8 +38,8 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "transaction": ("job_merging", "job_corners", "dependency_atoms"),
     "jobs": ("job_merging", "job_corners", "dependency_atoms"),
     "jobtypes": ("job_merging",),
-    "reactions": ("dependency_atoms", "hooks_and_leaving"),
-    "graph": ("dependency_atoms",),
+    "reactions": ("dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),
+    "graph": ("dependency_atoms", "dependencies_recorded"),
 }
 
 
