@@ -10,19 +10,16 @@ It carries out batches, learns of exec and of ends, reports them, and keeps a ma
 The keeper's own death kills no service. The manager sees the link end and leaves.
 """
 
-import fcntl
 import gc
 import os
 import resource
 import select
 import signal
-import struct
-import termios
 import time
 from collections.abc import Callable
 from typing import Any
 
-from supervisor.keeper import batch, messages, reap, reexec, syscalls
+from supervisor.keeper import batch, messages, reap, reexec, stopping, syscalls
 from supervisor.keeper import spawn as spawning
 from supervisor.keeper.journal import Journal
 from supervisor.keeper.lastresort import LastResort
@@ -36,11 +33,6 @@ HOPELESS = {78: 1, 64: 2}
 PACKETS_PER_WAKEUP = 16  # then signals and children are looked after again
 SPAWNS_PER_LOOK = 8  # within a batch: the manager learns of its first runs while the last ones are forked
 LEAVE_LIMIT_S = 10.0  # a manager that said it leaves has this long
-END_LIMIT_S = 10.0  # runs that were told to end without a manager have this long before SIGKILL
-UNHEARD_LIMIT_S = 5.0  # a living manager that has not read a request to stop for this long counts as absent
-
-_SIOCOUTQ = termios.TIOCOUTQ  # the same number: bytes sent and not yet read by the other end
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Keeper:
@@ -61,9 +53,7 @@ class Keeper:
         self._start_at_s: float | None = None  # when the next manager starts
         self._leave_status: int | None = None
         self._leave_at_s = 0.0
-        self._stop_asked_s: float | None = None
-        self._unheard: list[int] = []  # signals sent to this manager and not known to be read
-        self._ending_at_s: float | None = None  # all runs were told to end; after this, SIGKILL
+        self._stop = stopping.StopRequests(manager, self._table, self._kill_manager)
         self._kill_at_s: float | None = None  # a manager whose link ended has until then to end as well
         self._exit_status: int | None = None
         self._wake_fd, wake_write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -151,7 +141,7 @@ class Keeper:
     # Deadlines follow from state; usually there are none.
 
     def _wait_s(self) -> float | None:
-        moments = (self._start_at_s, self._kill_at_s, self._ending_at_s, self._last_resort.at_s, self._replacement.trial_ends_at_s)
+        moments = (self._start_at_s, self._kill_at_s, self._stop.kill_at_s, self._last_resort.at_s, self._replacement.trial_ends_at_s)
         deadlines = [at for at in moments if at is not None]
         if self._leave_status is not None:
             deadlines.append(self._leave_at_s)
@@ -167,12 +157,8 @@ class Keeper:
         if self._kill_at_s is not None and now_s >= self._kill_at_s:
             self._kill_at_s = None
             self._kill_manager()
-        if self._ending_at_s is not None:
-            if not self._table.by_pid:
-                self._exit_status = 128 + signal.SIGTERM
-            elif now_s >= self._ending_at_s:
-                self._signal_all(signal.SIGKILL)
-                self._ending_at_s = now_s + END_LIMIT_S
+        if self._stop.is_over(now_s):
+            self._exit_status = 128 + signal.SIGTERM
         elif self._start_at_s is not None and now_s >= self._start_at_s:
             self._start_manager()
 
@@ -183,41 +169,11 @@ class Keeper:
             number = self._caught.pop()
             if number == signal.SIGCHLD:
                 self._reap()
-            elif number in _STOP_SIGNALS:
-                self._note_stop_asked(number)
+            elif number in stopping.STOP_SIGNALS:
+                if self._stop.note(number):
+                    self._start_at_s = None
             elif number not in self._table.signals:
                 self._table.signals.append(number)
-
-    def _note_stop_asked(self, number: int) -> None:
-        self._forget_heard_signals()
-        now_s = time.monotonic()
-        is_unheard = any(earlier in _STOP_SIGNALS for earlier in self._table.signals + self._unheard)
-        asked_s, self._stop_asked_s = self._stop_asked_s, self._stop_asked_s if is_unheard else now_s
-        if is_unheard and asked_s is not None and (not self._manager.pid or now_s - asked_s >= UNHEARD_LIMIT_S):
-            self._end_all()
-        elif number not in self._table.signals:
-            self._table.signals.append(number)
-
-    def _forget_heard_signals(self) -> None:
-        if self._unheard and self._manager.link is not None:
-            unread = struct.unpack("i", fcntl.ioctl(self._manager.link.fileno(), _SIOCOUTQ, b"\0" * 4))[0]
-            if not unread:
-                self._unheard.clear()
-
-    def _end_all(self) -> None:
-        """Asked to stop for the second time, and no manager to do it in order."""
-        if self._ending_at_s is not None:
-            return
-        say("asked to stop again while no manager answers: SIGTERM to every run, then supd leaves")
-        self._start_at_s = None
-        self._ending_at_s = time.monotonic() + END_LIMIT_S
-        self._kill_manager()
-        self._signal_all(signal.SIGTERM)
-        self._signal_all(signal.SIGCONT)
-
-    def _signal_all(self, number: int) -> None:
-        for run in list(self._table.by_pid.values()):
-            self._signal(run.run, number)
 
     # Children.
 
@@ -289,18 +245,8 @@ class Keeper:
 
     def _signal(self, number: int, signal_number: int) -> None:
         run = self._table.runs.get(number)
-        if run is None or not run.pid:
-            return
-        try:
-            descriptor = os.pidfd_open(run.pid)
-            try:
-                signal.pidfd_send_signal(descriptor, signal_number)
-            finally:
-                os.close(descriptor)
-        except ProcessLookupError:
-            pass  # it ended; its end is on the way
-        except OSError as error:
-            say(f"cannot send signal {signal_number} to {run.unit} (pid {run.pid}): {error.strerror}")
+        if run is not None:
+            stopping.send(run, signal_number)
 
     def _keep_journal(self, path: str) -> None:
         self._journal = Journal(path)
@@ -359,7 +305,7 @@ class Keeper:
                 whole = self._inbox.add(*packet)
             except ConnectionResetError:
                 # It left with reports unread: the table covers those, only a request to stop is on nobody's books.
-                self._ask_again()
+                self._stop.ask_again()
             except (messages.BadPacket, OSError) as error:
                 say(f"cannot carry out what the manager asked: {error}. It is killed and started again; every service runs on")
                 self._close_link()
@@ -380,19 +326,14 @@ class Keeper:
         self._inbox.close()
         if self._packet is not None:  # never sent: the table covers all of it but a request to stop
             self._packet = None
-            self._ask_again()
+            self._stop.ask_again()
         self._kill_at_s = time.monotonic() + LEAVE_LIMIT_S
-
-    def _ask_again(self) -> None:
-        self._table.signals[:0] = [number for number in self._unheard if number not in self._table.signals]
-        self._unheard.clear()
 
     def _send_reports(self) -> None:
         link = self._manager.link
         while link is not None and not self._is_link_full and (self._packet is not None or self._table.has_unsent()):
             if self._packet is None:
-                self._forget_heard_signals()
-                self._unheard += self._table.signals
+                self._stop.note_sent()
                 self._packet = messages.encode(self._table.take_reports())
             try:
                 is_sent = messages.send_packet(link, self._packet, [])
@@ -423,7 +364,7 @@ class Keeper:
             self._exit_status = self._leave_status
         elif end.code == "exited" and end.status in HOPELESS and not self._was_ever_ready:
             self._exit_status = HOPELESS[end.status]  # it has said why
-        elif self._ending_at_s is None:
+        elif self._stop.kill_at_s is None:
             delay_s = self._manager.delay_after_death_s()
             when = f"in {delay_s:g} s" if delay_s else "at once"
             say(f"the manager (pid {end.pid}) ended with {how}; every service runs on, a new manager starts {when}")

@@ -58,11 +58,11 @@ def installed() -> Iterator[Installed]:
 
 # What a half-finished upgrade may look like: (file, what is replaced in it, by what, what is said of it). None: the file is missing.
 BAD: dict[str, tuple[str, str, str | None, str]] = {
-    "a syntax error in the keeper": ("keeper/loop.py", "import fcntl", "import fcntl, (", "SyntaxError: "),
+    "a syntax error in the keeper": ("keeper/loop.py", "import gc", "import gc, (", "SyntaxError: "),
     "a module of the keeper that is missing": ("keeper/reap.py", "", None, "No module named 'supervisor.keeper.reap'"),
-    "a keeper that leaves": ("keeper/loop.py", "import fcntl", "raise SystemExit(3)", "left with status 3"),
-    "a keeper that hangs": ("keeper/loop.py", "import fcntl", "import time\ntime.sleep(1000)", "had not answered after 30 s"),
-    "a keeper that is killed": ("keeper/loop.py", "import fcntl", "import os\nos.kill(os.getpid(), 9)", "was ended by signal 9"),
+    "a keeper that leaves": ("keeper/loop.py", "import gc", "raise SystemExit(3)", "left with status 3"),
+    "a keeper that hangs": ("keeper/loop.py", "import gc", "import time\ntime.sleep(1000)", "had not answered after 30 s"),
+    "a keeper that is killed": ("keeper/loop.py", "import gc", "import os\nos.kill(os.getpid(), 9)", "was ended by signal 9"),
     "a keeper that writes otherwise": (
         "keeper/reexec.py",
         'separators=(",", ":"), ',
