@@ -266,7 +266,7 @@ class LogPump:
 
     def _note_fullness(self, pace: _Pace, moved: int) -> None:
         """A pipe found full twice in a row gets a larger one, while there are few of them."""
-        is_full = moved >= PIPE_BYTES
+        is_full = moved > PIPE_BYTES - select.PIPE_BUF  # its pages are all in use: who writes waits, though their last one has room
         if is_full and pace.was_full and not pace.has_large_pipe and self._large_pipes < _LARGE_PIPES_MAX and pace.stream.enlarge():
             pace.has_large_pipe = True
             self._large_pipes += 1

@@ -197,6 +197,20 @@ def test_a_unit_that_floods_gets_a_large_pipe_and_no_other_does(pumping: Pumping
     assert fcntl.fcntl(quiet, fcntl.F_GETPIPE_SZ) == before
 
 
+def test_a_pipe_whose_pages_are_all_in_use_is_full(pumping: Pumping) -> None:
+    """As blocks of whole lines leave it: 65,500 bytes of 65,536."""
+    import fcntl
+
+    pumping.pump.start()
+    fd, writer = pumping.pump.open_pipe("flood"), pumping.writer("flood")
+    for _ in range(8):  # two looks in a row at least, however many of them are moved in one
+        before = len(pumping.text("flood"))
+        os.write(writer, b"x" * 65_500)
+        pumping.until(lambda: len(pumping.text("flood")) == before + 65_500)  # noqa: B023 # it is asked within the turn
+    pumping.until(lambda: fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) == 1 << 20)
+    os.close(writer)
+
+
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of 256 KiB."""
