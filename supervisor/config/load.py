@@ -270,6 +270,7 @@ class _Loader:
             files=dict(self.sources.stamps),
             origins={name: self.origins_of(name) for name in units if name in self.units_sources},
             facts=facts,
+            overrides=[self.enabled, self.instances],
         )
 
     def place(self, unit: str, kind: str, name: str) -> tuple[str, int, str]:

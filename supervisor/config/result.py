@@ -1,6 +1,7 @@
 """What loading unit files yields. Imports nothing heavy: a boot with nothing changed gets one from the store without the parsers."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from supervisor.config.mode import Mode
 from supervisor.config.problems import Problem
@@ -28,6 +29,7 @@ class LoadResult:
     files: dict[str, Stamp | None] = field(default_factory=dict)
     origins: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)  # specifiers of this host and boot that were used
+    overrides: list[dict[str, Any]] = field(default_factory=list)  # what persons changed of it: `enabled.json`, `instances.json`
     is_stored: bool = False  # whether it came from the specification store
 
     def origin(self, unit: str, key: str) -> str:

@@ -84,15 +84,20 @@ def _read(mode: Mode, holds: Callable[[dict[str, Any], Mode], bool]) -> LoadResu
             files={path: tuple(stamp) if stamp else None for path, stamp in content["files"].items()},
             origins=content["origins"],
             facts=content["facts"],
+            overrides=content["overrides"],
             is_stored=True,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, overrides.OverrideError):
         return None
 
 
-def has_same_files(result: LoadResult) -> bool:
-    """Whether every file and directory of a set still has the stamp that it was read with."""
-    return all(_stamp(path) == (list(stamp) if stamp else None) for path, stamp in result.files.items())
+def has_same_sources(result: LoadResult) -> bool:
+    """Whether every file and directory of a set still has the stamp that it was read with, and no override is another by now."""
+    try:
+        is_same = result.overrides == _overrides(result.mode)
+    except overrides.OverrideError:
+        is_same = False
+    return is_same and all(_stamp(path) == (list(stamp) if stamp else None) for path, stamp in result.files.items())
 
 
 def write(result: LoadResult, *, is_whole: bool = True) -> bool | None:
@@ -110,7 +115,7 @@ def write(result: LoadResult, *, is_whole: bool = True) -> bool | None:
             "key": [FORMAT, os.geteuid(), asdict(result.mode)],
             "version": __version__,
             "is_settled": is_settled,
-            "overrides": _overrides(result.mode),
+            "overrides": result.overrides,
             "facts": result.facts,
             "files": result.files,
             "units": {name: encode_unit(unit) for name, unit in result.units.items()},

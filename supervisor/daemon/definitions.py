@@ -162,10 +162,10 @@ class Definitions:
             return {"units": len(result.units), "errors": []}
 
     async def has_changed(self) -> bool:
-        """Whether any file or directory of the set in force is another than it was; a set that was refused may always have changed."""
+        """Whether any file or override of the set in force is another than it was; a set that was refused may always have changed."""
         from asyncio import to_thread
 
-        return bool(self._rejected) or not await to_thread(store.has_same_files, self._result)
+        return bool(self._rejected) or not await to_thread(store.has_same_sources, self._result)
 
     async def read(self) -> LoadResult | None:
         """The set of the files as they are now; None when it has errors, which are said once and kept to be shown. Adopts nothing."""
@@ -277,32 +277,36 @@ class Definitions:
     async def set_enabled(self, unit: str, state: str) -> None:
         """enable, disable, mask and unmask: on disk, then in force."""
         word = None if state == "unmasked" else state
-        await self._change(lambda: overrides.write_enabled(self.mode.state_directory, unit, word))
+        await self._write(lambda: overrides.write_enabled(self.mode.state_directory, unit, word))
+        answer = await self.reload()
+        if answer["errors"]:
+            raise self.not_in_force(answer["errors"])
 
-    async def scale(self, template: str, number: int) -> list[str]:
-        """So many instances from now on; their names. Starting and stopping them is the caller's."""
-        await self._change(lambda: overrides.write_instances(self.mode.state_directory, template, number))
-        return self.instances_of(template) or []
+    async def set_instances(self, template: str, number: int) -> None:
+        """So many instances from now on: on disk. That it comes in force is the caller's, as is starting and stopping them."""
+        await self._write(lambda: overrides.write_instances(self.mode.state_directory, template, number))
 
-    def instances_of(self, template: str) -> list[str] | None:
-        """The names of a template's listed instances, None when there is no such template."""
-        prefix = overrides.template_name(template)
-        if prefix not in self._result.templates:
-            return None
-        units = self._result.units
-        return [name for name in units if names.is_instance(name) and name.startswith(prefix) and units[name].is_enabled]
-
-    async def _change(self, write: Callable[[], Any]) -> None:
+    async def _write(self, write: Callable[[], Any]) -> None:
         from asyncio import to_thread
 
         try:
             await to_thread(write)
         except (overrides.OverrideError, ValueError) as error:
             raise Refusal("bad-request", str(error)) from None
-        answer = await self.reload()
-        if answer["errors"]:
-            text = f"it is remembered, but not in force yet ({_counted(len(answer['errors']))} in the unit files)"
-            raise Refusal("bad-setting", f"{text}; `supctl verify` shows them")
+
+    @staticmethod
+    def not_in_force(errors: list[Json]) -> Refusal:
+        text = f"it is remembered, but not in force yet ({_counted(len(errors))} in the unit files)"
+        return Refusal("bad-setting", f"{text}; `supctl verify` shows them")
+
+    @staticmethod
+    def instances_of(template: str, result: LoadResult) -> list[str] | None:
+        """The names of a template's listed instances in a set, None when there is no such template."""
+        prefix = overrides.template_name(template)
+        if prefix not in result.templates:
+            return None
+        units = result.units
+        return [name for name in units if names.is_instance(name) and name.startswith(prefix) and units[name].is_enabled]
 
 
 def _counted(errors: int) -> str:

@@ -166,6 +166,31 @@ class Reloader:
         self._rearm()
         return answer
 
+    async def scale(self, template: str, number: int, by: str) -> Json:
+        """Run so many instances: a change of the set like any other, so a manager that dies on the way finds it again.
+
+        {"started": [instances that came in], "stopped": [those that went out], "jobs": [ids]}
+        """
+        definitions = self._definitions
+        async with definitions.lock:
+            before = definitions.instances_of(template, definitions.loaded)
+            if before is None:
+                raise Refusal("no-such-unit", f"there is no template {template}@.toml to scale", template)
+            self._refuse_while_leaving("scale")
+            await definitions.set_instances(template, number)
+            result = await definitions.read()
+            if result is None:
+                raise definitions.not_in_force(definitions.errors())
+            after = definitions.instances_of(template, result) or []
+            started, stopped = [name for name in after if name not in before], [name for name in before if name not in after]
+            chosen = (*started, *stopped)
+            is_whole = await self._keep_vanished(result, chosen)
+            event = ev.UnitsApplied(definitions.adopt(result), by=by, is_asked=bool(chosen), chosen=chosen)
+            answer = self._carry_out(event)
+            await definitions.keep(result, is_whole)
+        self._rearm()
+        return {"started": started, "stopped": stopped, "jobs": answer["jobs"]}
+
     def _kept_out(self, result: LoadResult) -> Json:
         """Which units stay by another definition than that of their files, if any do."""
         names = self._definitions.rolled_back.kept_out(result)
@@ -180,14 +205,17 @@ class Reloader:
         return tuple(dict.fromkeys(meant))
 
     def _carry_out(self, event: ev.UnitsApplied) -> Json:
+        self._refuse_while_leaving("apply")
         core = self._shell.engine.core
-        if core.leaving is not None:
-            raise Refusal("shutting-down", "cannot apply: supd is shutting down")
         plan = plans.make(core, event.units, scope_of(event))
         self._shell.request(lambda number: replace(event, request=number))
         self._shell.spawning.passing.settle_all()
         jobs = [job.id for name, change in plan.items() if change.action in plans.JOB_OF and (job := core.job_of(name)) is not None]
         return {"units": _json(plan), "errors": [], "jobs": sorted(jobs)}
+
+    def _refuse_while_leaving(self, verb: str) -> None:
+        if self._shell.engine.core.leaving is not None:
+            raise Refusal("shutting-down", f"cannot {verb}: supd is shutting down")
 
     # -- the way back ----------------------------------------------------------------------------------------------
 

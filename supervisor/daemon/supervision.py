@@ -323,18 +323,7 @@ class World:
         return await self._reloader.apply(units, by)
 
     async def scale(self, template: str, instances: int, by: str) -> Json:
-        before = self._definitions.instances_of(template)
-        if before is None:
-            raise Refusal("no-such-unit", f"there is no template {template}@.toml to scale", template)
-        after = await self._definitions.scale(template, instances)
-        started, stopped = [n for n in after if n not in before], [n for n in before if n not in after]
-        jobs = []
-        for names, type_ in ((started, JobType.START), (stopped, JobType.STOP)):
-            for name in names:
-                if name in self._shell.engine.core.states or type_ == JobType.START:
-                    wish = ev.JobRequested(0, type_, name, by=by, is_manual=False)
-                    jobs.append(self._ask(lambda number, wish=wish: _numbered(wish, number)).job)
-        return {"started": started, "stopped": stopped, "jobs": [job for job in jobs if job]}
+        return await self._reloader.scale(template, instances, by)
 
     # -- events ----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from supervisor.engine.record import UnitState
 from supervisor.model import events as ev
 from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.effects import Answer, Record, RollBack
+from supervisor.model.names import is_instance
 from supervisor.model.specification import Unit
 from supervisor.model.states import ActiveState, JobType
 
@@ -70,7 +71,7 @@ def _tell(core: Core, name: str, change: plan.Change, event: ev.UnitsApplied) ->
     if change.action == "start" and not change.changed:
         text = "it is new and enabled: start"
     elif change.action == "stop" and not change.changed:
-        text = "its unit file is gone: stop"
+        text = "its template makes fewer now: stop" if is_instance(name) else "its unit file is gone: stop"
     keys = ", ".join(change.changed)
     fields = (("action", change.action), ("changed", keys), ("by", event.by))
     core.emit(Record(name, "plan", f"{text} ({keys})" if keys else text, fields))

@@ -116,9 +116,11 @@ def test_a_stored_set_is_the_loaded_set(stored: Mode) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_stored_set_no_longer_holds_when(stored: Mode, what: str, change: Any) -> None:
-    assert store.read(stored) is not None
+    before = store.read(stored)
+    assert before is not None and store.has_same_sources(before)
     change(stored)
     assert store.read(stored) is None
+    assert store.has_same_sources(before) == (what == "the store was damaged")
 
 
 def test_a_set_with_errors_is_not_stored(tmp_path: Path) -> None:
