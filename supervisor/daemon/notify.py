@@ -9,8 +9,8 @@ Laws:
 - Every descriptor that comes with a datagram is taken and closed, whoever sent it, unless the callback took it out of the
   list. That closes a barrier (BARRIER=1) after everything that was sent before it.
 - MAINPID= may name a process of this unit only; never supd, never a stranger.
-- One wake-up handles a bounded number of datagrams, and a unit that sends without end is read at a bounded rate: it waits in
-  its own send, nobody else does.
+- One wake-up lasts a slice of time, and a unit that sends without end gets a share of the time at most: it waits in its own
+  send, nobody else does.
 
 Never: blocks, and never lets the text of a datagram be more than text.
 """
@@ -29,14 +29,16 @@ from supervisor.daemon.proctable import read_process
 from supervisor.daemon.reactor import Handle, Reactor
 from supervisor.model.events import Notified
 
-_PER_WAKE_UP_MAX = 32
-# A unit that sends more than this in one window is read on in the next one. Real services send a few in a lifetime.
-_PER_WINDOW_MAX = 256
+_PER_WAKE_UP_US = 2_000
+# A unit whose datagrams took more of the processor in a window than this is read on in the next one. Real services send a few in a
+# lifetime.
+_PER_WINDOW_US = 50_000
 _WINDOW_US = 100_000
 # What is not believed is said so, but whoever sends nonsense on purpose does not fill the log with it.
 _NOTES_PER_WINDOW_MAX = 4
-# At a drain: more than any queue of the kernel holds (net.unix.max_dgram_qlen), less than forever.
-_DRAIN_MAX = 8192
+# What was sent before a drain is in the kernel's queue, and no longer than that is read: whoever floods fills it again meanwhile.
+_QUEUE_LENGTH_FILE = "/proc/sys/net/unix/max_dgram_qlen"
+_QUEUE_LENGTH_MAX = 4096  # where that cannot be read
 _CREDENTIALS_BYTES = 12  # struct ucred: pid, uid, gid
 _DESCRIPTORS_MAX = 253  # SCM_MAX_FD
 _CONTROL_BYTES = _socket.CMSG_SPACE(_DESCRIPTORS_MAX * 4) + _socket.CMSG_SPACE(_CREDENTIALS_BYTES)
@@ -70,13 +72,13 @@ class _Datagram(NamedTuple):
 class _Socket:
     """One unit's socket and its allowance in the current window."""
 
-    __slots__ = ("handled", "is_busy", "notes", "path", "pause", "socket", "window_end_ns")
+    __slots__ = ("is_busy", "notes", "path", "pause", "socket", "spent_ns", "window_end_ns")
 
     def __init__(self, socket: "_socket.socket", path: str) -> None:
         self.socket = socket
         self.path = path
         self.is_busy = False
-        self.handled = 0
+        self.spent_ns = 0
         self.notes = 0
         self.window_end_ns = 0
         self.pause: Handle | None = None
@@ -101,6 +103,7 @@ class NotifySockets:
         self._processes = processes
         self._on_notified = on_notified
         self._on_note = on_note
+        self._queue_length = _queue_length()
         self._sockets: dict[str, _Socket] = {}
         self._paths: set[str] = set()
 
@@ -156,7 +159,7 @@ class NotifySockets:
             return True
         if known.is_busy:
             return False
-        self._handle(unit, known, _DRAIN_MAX)
+        self._handle(unit, known)
         return True
 
     def _free_path(self, unit: str) -> str:
@@ -174,41 +177,46 @@ class NotifySockets:
         return socket.fileno()
 
     def _on_readable(self, unit: str, known: _Socket) -> None:
-        now_ns = time.monotonic_ns()
-        if now_ns >= known.window_end_ns:
-            known.window_end_ns = now_ns + _WINDOW_US * 1000
-            known.handled = 0
+        begin_ns = time.monotonic_ns()
+        if begin_ns >= known.window_end_ns:
+            known.window_end_ns = begin_ns + _WINDOW_US * 1000
+            known.spent_ns = 0
             known.notes = 0
-        known.handled += self._handle(unit, known, _PER_WAKE_UP_MAX)
-        if known.handled >= _PER_WINDOW_MAX and self._sockets.get(unit) is known:
+        before_ns = time.thread_time_ns()
+        self._handle(unit, known, begin_ns + _PER_WAKE_UP_US * 1000)
+        known.spent_ns += time.thread_time_ns() - before_ns
+        if known.spent_ns >= _PER_WINDOW_US * 1000 and self._sockets.get(unit) is known:
             self._reactor.remove_reader(known.socket.fileno())
-            known.pause = self._reactor.call_later_us((known.window_end_ns - now_ns) // 1000, lambda: self._resume(unit, known))
+            left_us = (known.window_end_ns - time.monotonic_ns()) // 1000
+            known.pause = self._reactor.call_later_us(left_us, lambda: self._resume(unit, known))
 
     def _resume(self, unit: str, known: _Socket) -> None:
         known.pause = None
         if self._sockets.get(unit) is known:
             self._reactor.add_reader(known.socket.fileno(), lambda: self._on_readable(unit, known))
 
-    def _handle(self, unit: str, known: _Socket, count_max: int) -> int:
-        """Handle up to `count_max` datagrams; how many there were."""
+    def _handle(self, unit: str, known: _Socket, until_ns: int | None = None) -> None:
+        """Handle what is there, until a moment (monotonic) or at most so much as a queue holds."""
         known.is_busy = True
         count = 0
+        speakers: set[int] = set()  # who were found to be of this unit: nobody else has their pid within one such moment
         try:
-            while count < count_max and self._sockets.get(unit) is known and (datagram := _peek(known.socket)) is not None:
+            while count < self._queue_length and self._sockets.get(unit) is known and (datagram := _peek(known.socket)) is not None:
                 count += 1
                 try:
-                    self._handle_one(unit, datagram)
+                    self._handle_one(unit, datagram, speakers)
                 finally:
                     # Also when the callback failed: a message that cannot be handled must not come back for ever.
                     for descriptor in datagram.descriptors:
                         os.close(descriptor)
                     if self._sockets.get(unit) is known:
                         _consume(known.socket)
+                if until_ns is not None and time.monotonic_ns() >= until_ns:
+                    break
         finally:
             known.is_busy = False
-        return count
 
-    def _handle_one(self, unit: str, datagram: _Datagram) -> None:
+    def _handle_one(self, unit: str, datagram: _Datagram, speakers: set[int]) -> None:
         if datagram.pid <= 0:
             self._note(unit, "a notification without credentials was ignored")
             return
@@ -221,12 +229,16 @@ class NotifySockets:
                 self._note(unit, f"BARRIER=1 from pid {datagram.pid} came with {len(datagram.descriptors)} descriptors instead of one")
             return
         self._learn_forks(unit)
-        if self._processes.owner_of(datagram.pid) != unit:
-            self._note(unit, f"a notification from pid {datagram.pid}, which is no process of {unit}, was ignored")
-            return
-        self._processes.remember(unit, datagram.pid)
+        if datagram.pid not in speakers:
+            if self._processes.owner_of(datagram.pid) != unit:
+                self._note(unit, f"a notification from pid {datagram.pid}, which is no process of {unit}, was ignored")
+                return
+            self._processes.remember(unit, datagram.pid)
+            speakers.add(datagram.pid)
         for note in message.notes:
             self._note(unit, note)
+        if not message.fields:
+            return  # nothing that anybody knows
         self._on_notified(self._event(unit, datagram.pid, message.fields), datagram.descriptors)
 
     def _note(self, unit: str, text: str) -> None:
@@ -246,6 +258,15 @@ class NotifySockets:
             return Notified(unit, pid, fields)
         self._processes.remember(unit, main_pid)
         return Notified(unit, pid, fields, main_pid_is_ours=True, main_pid_is_child=self._processes.is_child_of_keeper(main_pid))
+
+
+def _queue_length() -> int:
+    """How many datagrams a socket can hold that nobody has read (unix(7): net.unix.max_dgram_qlen, and the one that fills it)."""
+    try:
+        with open(_QUEUE_LENGTH_FILE, "rb", 0) as file:
+            return int(file.read()) + 1
+    except (OSError, ValueError):
+        return _QUEUE_LENGTH_MAX
 
 
 def _peek(socket: "_socket.socket") -> _Datagram | None:

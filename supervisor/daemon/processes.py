@@ -112,9 +112,11 @@ class Processes:
 
     def remember(self, unit: str, pid: int) -> None:
         """`pid` was seen to belong to the unit (a sender, a main process learned late): `owner_of` knows it after its death."""
-        process = read_process(pid, accepts_zombie=True)
-        if process is not None:
-            self._runs.remember(unit, (pid, process.start_time_ticks))
+        identity = self._runs.identity_of(unit, pid)
+        if identity is None and (process := read_process(pid, accepts_zombie=True)) is not None:
+            identity = (pid, process.start_time_ticks)
+        if identity is not None:
+            self._runs.remember(unit, identity)
 
     def restore(self, unit: str, runs: Iterable[tuple[int, int, int, str]]) -> None:
         """Runs that were under way before this manager: (run, pid, start_time_ticks, invocation_id)."""
