@@ -236,8 +236,17 @@ class RemoteStream:
         return self._pages("before", place, wanted)
 
     def whole(self, line: Line) -> "Iterator[bytes]":
-        """As much of the line as the API gives (LINE_BYTES_MAX)."""
-        yield line.text
+        """The bytes of a line in pieces, however long it is; of a standard error as much as a page gives of one (LINE_BYTES_MAX)."""
+        if line.size_bytes <= LINE_BYTES_MAX or self.stream == ERR:
+            yield line.text
+            return
+        left_bytes, cursor = line.size_bytes, place_text(line.place)
+        while left_bytes > 0:
+            piece, cursor = self._client.log_bytes(self.unit, after=cursor)
+            if not piece:
+                return  # the segment went
+            yield piece[:left_bytes]
+            left_bytes -= len(piece)
 
     def runs(self) -> list[bytes]:
         """Every run that history knows of the unit, oldest first."""

@@ -299,6 +299,15 @@ def test_through_the_api_the_same_lines_are_read_as_from_the_files(
     assert [line.place for line in read(remote, middle.cursor, wanted)] == [line.place for line in read(local, middle.cursor, wanted)]
 
 
+def test_through_the_api_a_line_of_any_length_is_read_whole(server: RunningServer, log: Log) -> None:
+    text = b"\xff" + b"0123456789" * 250_000  # of several answers
+    log.next_segment()
+    with open(log.segment(1), "wb") as file:
+        file.write(b"short\n" + text + b"\nnext\n")
+    out, _ = logpages.remote_streams(Client(Place(server.path, "--socket")), "web")
+    assert [b"".join(out.whole(line)) for line in logpages.forward([out])] == [b"short", text, b"next"]
+
+
 def test_following_through_the_api_misses_nothing_at_a_rotation(server: RunningServer, log: Log) -> None:
     client = Client(Place(server.path, "--socket"))
     reading = logpages.forward(logpages.remote_streams(client, "web"))
