@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unicodedata import category, name
 
 import pytest
 
@@ -92,6 +93,12 @@ NEUTRAL = {
     "a NUL and a DEL are shown": ("\0\x7f", "\\x00\\x7f"),
     "an override of direction is shown": ("\u202eexe.txt", "\\u202eexe.txt"),
     "an isolate is shown": ("\u2066x\u2069", "\\u2066x\\u2069"),
+    "what has no width is shown": ("a\u200bb\ufeffc\u2060d\u200de", "a\\u200bb\\ufeffc\\u2060d\\u200de"),
+    "blank letters are shown": ("a\u3164b\u115fc\u034fd\xade", "a\\u3164b\\u115fc\\u034fd\\xade"),
+    "tags are shown": ("a\U000e0041", "a\\U000e0041"),
+    "a separator of lines is shown": ("a\u2028b", "a\\u2028b"),
+    "half a pair is shown": ("a\udcff", "a\\udcff"),
+    "a selector of pictures is dropped": ("\u2714\ufe0f done", "\u2714 done"),
 }
 
 
@@ -101,5 +108,9 @@ def test_neutralise(text: str, expected: str) -> None:
 
 
 def test_no_character_of_the_neutralised_can_be_a_control() -> None:
-    everything = "".join(chr(code) for code in range(0x3000) if chr(code) not in "\t\n")
-    assert not [c for c in neutralise(everything) if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0]
+    everything = "".join(chr(code) for code in range(0x110000) if chr(code) not in "\t\n")
+    shown = neutralise(everything)
+    assert not [c for c in shown if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0]
+    assert {category(c) for c in shown if not c.isprintable()} <= {"Cf", "Cn", "Co", "Zs"}
+    # What is left of the format characters stands before or around other letters and is seen: signs of numbers and years, joined glyphs.
+    assert {name(c).partition(" ")[0] for c in shown if category(c) == "Cf"} == {"ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN"}
