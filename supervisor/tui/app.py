@@ -24,7 +24,6 @@ from textual.widgets import Input
 from supervisor.tui import themes
 from supervisor.tui.ascii import PlainScrollBar, plain
 from supervisor.tui.clock import Clock, SystemClock
-from supervisor.tui.doing import Order, carry_out
 from supervisor.tui.link.protocol import LinkLost, Refused, Transport
 from supervisor.tui.link.session import Session
 from supervisor.tui.model.actions import BY_VERB, lacking
@@ -35,7 +34,7 @@ from supervisor.tui.model.units import EVERYTHING, UnitStore
 from supervisor.tui.pace import Pace
 from supervisor.tui.screens.units import UnitsScreen
 from supervisor.tui.screens.view import ViewScreen
-from supervisor.tui.settings import Settings, read_keys
+from supervisor.tui.settings import Settings
 from supervisor.tui.views import BY_NAME, VIEWS
 
 # Collections of the youngest generation stay rare: with Python's own thresholds they are what makes a key wait (measured with 100,000
@@ -43,6 +42,7 @@ from supervisor.tui.views import BY_NAME, VIEWS
 # them a log that scrolls takes half a megabyte a second. They are cheap, since what exists at the start is frozen and lines are no objects.
 GC_THRESHOLDS = (50_000, 3, 3)
 _CLOCK_TICK_S = 1.0
+_FAULTS_TOLD = 4  # of a person's own keys: more toasts than fit tell nothing
 _LEAST_DELAY_S = 0.001  # a timer of no time at all is not known to Textual; and what comes together is painted together
 
 _KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space", "tab": "tab", "backspace": "bksp", "up": "up", "down": "down"}
@@ -84,6 +84,8 @@ class SupdApp(App[None]):
         frames_waiting: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(ansi_color=True if _wants_no_colour() else None)
+        for each in themes.THEMES:
+            self.register_theme(each)
         self.transport = transport
         self.clock: Clock = clock or SystemClock()
         self.settings = settings or Settings()
@@ -99,11 +101,10 @@ class SupdApp(App[None]):
         self.look_styles: dict[str, Style] = themes.look_styles({}, True)
         self.theme_key: object = None
         self.set_reactive(SupdApp.selected_unit, unit)
-        self._wanted_theme = theme
+        self._begin_with(self._first_theme(theme))
         self._keys_faults: list[str] = []
-        if os.path.exists(keys_path):  # else no view needs to be loaded for the names of its keys
-            keys, self._keys_faults = read_keys(keys_path, binding_ids())
-            self.set_keymap(keys)
+        if os.path.exists(keys_path):
+            self._take_own_keys(keys_path)
         self._pace = Pace()
         self._flush_timer: Timer | None = None
         self._frames_waiting = frames_waiting or self._queued_frames
@@ -117,6 +118,11 @@ class SupdApp(App[None]):
     @property
     def link(self) -> LinkState:
         return self.session.link
+
+    @property
+    def seen_time_s(self) -> float:
+        link = self.session.link
+        return link.heard_time_s if self.store.is_stale and link.heard_time_s is not None else self.clock.time_s()
 
     def drawn(self, text: str) -> str:
         """`text` as this terminal can show it."""
@@ -136,6 +142,8 @@ class SupdApp(App[None]):
     def act(self, verb: str, units: Sequence[str], signal: int = 15) -> None:
         """Do `verb` to units: ask first where it hurts, then say what came of it."""
         if units:
+            from supervisor.tui.doing import Order, carry_out  # with its question: for the first thing that is done
+
             self.run_worker(carry_out(self, Order(verb, tuple(units), signal)), group="act")
 
     async def impact(self, verb: str, units: Sequence[str]) -> Impact:
@@ -201,29 +209,46 @@ class SupdApp(App[None]):
 
     # The life of the app.
 
-    def on_load(self) -> None:
-        for theme in themes.THEMES:
-            self.register_theme(theme)
+    def _begin_with(self, theme: str) -> None:
+        """Take a theme before anything is styled: to choose it later is to parse and style everything twice."""
+        self.set_reactive(SupdApp.theme, theme)
+        is_dark = self.current_theme.dark
+        self.set_class(is_dark, "-dark-mode", update=False)
+        self.set_class(not is_dark, "-light-mode", update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.set_class(self.ascii, "-ascii", update=False)
+        ScrollBar.renderer = PlainScrollBar if self.ascii else ScrollBarRender
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._resolve_looks()
 
     def on_mount(self) -> None:
         gc.set_threshold(*GC_THRESHOLDS)
-        self.set_class(self.ascii, "-ascii")
-        ScrollBar.renderer = PlainScrollBar if self.ascii else ScrollBarRender
-        self.theme = self._first_theme()
-        self._resolve_looks()
-        self.theme_changed_signal.subscribe(self, lambda _: self._resolve_looks())
+        self._keep_theme()
+        self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
         self.set_interval(_CLOCK_TICK_S, self.request_flush, name="clock")
         self.run_worker(self.session.run(), group="session", exclusive=True)
-        for fault in self._keys_faults:
-            self.notify(fault, title="a key of your own is not used", severity="warning", timeout=15, markup=False)
+        self._tell_of_own_keys()
         if self.settings.kept.view in BY_NAME:
             self.show_view(self.settings.kept.view)
         gc.freeze()
 
-    def _first_theme(self) -> str:
+    def _take_own_keys(self, path: str) -> None:
+        from supervisor.tui.bindings import key_name, places  # every view and dialogue: only for who has keys of his own
+        from supervisor.tui.ownkeys import read_keys
+
+        keys, self._keys_faults = read_keys(path, places(type(self)), key_name)
+        self.set_keymap(keys)
+
+    def _tell_of_own_keys(self) -> None:
+        for fault in self._keys_faults[:_FAULTS_TOLD]:
+            self.notify(fault, title="your own keys", severity="warning", timeout=15, markup=False)
+        if (more := len(self._keys_faults) - _FAULTS_TOLD) > 0:
+            self.notify(f"and {more} more mistakes", title="your own keys", severity="warning", timeout=15, markup=False)
+
+    def _first_theme(self, wanted: str) -> str:
         if self.no_color:
             return themes.NO_COLOUR
-        for name in (self._wanted_theme, self.settings.kept.theme):
+        for name in (wanted, self.settings.kept.theme):
             if name in self.available_themes:
                 return name
         return themes.DEFAULT
@@ -231,8 +256,14 @@ class SupdApp(App[None]):
     def _resolve_looks(self) -> None:
         self.look_styles = themes.look_styles(self.get_css_variables(), self.native_ansi_color)
         self.theme_key = (self.theme, self.native_ansi_color)
+
+    def _keep_theme(self) -> None:
         if not self.no_color:
             self.settings.change(theme=self.theme)
+
+    def _theme_changed(self) -> None:
+        self._resolve_looks()
+        self._keep_theme()
         screen = self._view_screen()
         if screen is not None:
             screen.flush(EVERYTHING)
@@ -295,18 +326,3 @@ class SupdApp(App[None]):
 
 def _wants_no_colour() -> bool:
     return "NO_COLOR" in os.environ
-
-
-def binding_ids() -> set[str]:
-    """The names of every key that a person may choose anew."""
-    from textual.dom import DOMNode
-
-    found, classes = set(), [DOMNode]
-    for view in VIEWS:
-        view.load()  # its widgets are classes that exist from then on
-    while classes:
-        each = classes.pop()
-        classes += each.__subclasses__()
-        if each.__module__.startswith("supervisor."):
-            found |= {one.id for one in vars(each).get("BINDINGS", ()) if isinstance(one, Binding) and one.id}
-    return found

@@ -1,11 +1,13 @@
 """The one door of the terminal UI: from what a person asked for to the app that runs."""
 
 import os
+import sys
 from collections.abc import Awaitable, Callable
 
 from supervisor.client.discovery import Place
 from supervisor.tui import themes
 from supervisor.tui.app import SupdApp
+from supervisor.tui.charset import given_environ, has_symbols, is_utf8, write_ascii
 from supervisor.tui.link.http import HttpTransport
 from supervisor.tui.settings import keys_path, read_state, state_path
 
@@ -27,13 +29,16 @@ def run(
     known = themes.names()
     if theme and theme not in known:
         return f"cannot use the theme {theme!r}: there is none of that name; there are {', '.join(known)}"
+    environ = given_environ()
+    if not is_utf8(environ) and sys.__stderr__ is not None:
+        write_ascii(sys.__stderr__)  # where Textual draws
     app = SupdApp(
         HttpTransport(place, label or label_of(place), reach),
         settings=read_state(state_path(os.environ)),
         keys_path=keys_path(os.environ),
         is_read_only=is_read_only,
         is_remote=place.is_forwarded,
-        ascii=ascii,
+        ascii=ascii or not has_symbols(environ),
         theme=theme,
         unit=unit,
     )

@@ -1,15 +1,13 @@
-"""What the terminal UI keeps between two runs, and the keys a person chose.
+"""What the terminal UI keeps between two runs, and where a person's own files are.
 
 The state (view, filter, sort, theme, panes) is written when it changes, whole, under a temporary name that is then renamed; it is
-convenience only, so a file that cannot be read or written is passed over, and an unknown or wrong value is its default. The keys are
-a person's own file: a mistake in it is told, and the keys it does not name stay.
+convenience only, so a file that cannot be read or written is passed over, and an unknown or wrong value is its default.
 """
 
 import json
 import os
 import tempfile
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -84,63 +82,6 @@ def _fits(name: str, value: object) -> bool:
     if isinstance(default, str):
         return isinstance(value, str) and len(value) <= _TEXT_MOST_CHARS
     return default is not None and type(value) is type(default)
-
-
-def read_keys(path: str, known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """A person's keys, {id of a binding: "key,other"}, and what is wrong with the file, one sentence each.
-
-    The file is `"unit.stop" = "ctrl+x"` or a list of keys, at the top or below [keys]. No file is no mistake.
-    """
-    try:
-        with open(path, "rb") as file:
-            table: Mapping[str, Any] = tomllib.load(file)
-    except FileNotFoundError:
-        return {}, []
-    except (OSError, ValueError) as error:
-        return {}, [f"cannot read {path}: {error}"]
-    ids = set(known)
-    keys, faults = {}, []
-    entries = _flat({**{name: value for name, value in table.items() if name != "keys"}, **_section(table)})
-    for name, value in entries.items():
-        chosen = [value] if isinstance(value, str) else value
-        if name not in ids:
-            faults.append(f"{path}: there is no action {name!r}{_nearest(name, ids)}")
-        elif not isinstance(chosen, list) or not chosen or not all(isinstance(key, str) and key for key in chosen):
-            faults.append(f'{path}: {name} needs a key or a list of keys, as in "ctrl+x"')
-        else:
-            keys[name] = ",".join(chosen)
-    return keys, faults + _clashes(path, keys)
-
-
-def _section(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    section = table.get("keys")
-    return section if isinstance(section, dict) else {}
-
-
-def _flat(table: Mapping[str, Any], lead: str = "") -> dict[str, Any]:
-    """TOML reads an unquoted `unit.stop` as a table in a table: the same is meant."""
-    found: dict[str, Any] = {}
-    for name, value in table.items():
-        found.update(_flat(value, f"{lead}{name}.") if isinstance(value, dict) else {lead + name: value})
-    return found
-
-
-def _clashes(path: str, keys: Mapping[str, str]) -> list[str]:
-    owners: dict[str, str] = {}
-    faults = []
-    for name, chosen in keys.items():
-        for key in chosen.split(","):
-            other = owners.setdefault(key, name)
-            if other != name and other.split(".")[0] == name.split(".")[0]:
-                faults.append(f"{path}: {key} is both {other} and {name}")
-    return faults
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    found = get_close_matches(word, list(known), 1, 0.6)
-    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def state_path(environ: Mapping[str, str]) -> str:

@@ -46,7 +46,9 @@ class Logs:
         return self.app.screen.query_one("#log-bar", Bar).text
 
     def shown(self) -> list[str]:
-        """The texts of the rows, without their columns."""
+        """The texts of the rows, without their columns; none while there is no log on the screen yet."""
+        if not self.app.screen.query(LogView):
+            return []
         return [line[18:] for line in self.view.lines if line.strip()]
 
 

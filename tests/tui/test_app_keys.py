@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from supervisor.tui.app import SupdApp, binding_ids
+from supervisor.tui.app import SupdApp
 from supervisor.tui.modals.confirm import Confirm
 from supervisor.tui.modals.help import Help
 from supervisor.tui.modals.jump import Jump
@@ -108,24 +108,22 @@ async def test_ctrl_r_fetches_everything_anew() -> None:
 
 async def test_keys_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
-    path.write_text('unit.stop = "ctrl+x"\n"unit.start" = ["s", "f5"]\nunit.strat = "z"\n[keys]\nlist.down = 3\n')
+    path.write_text('unit.stop = "ctrl+x"\n"unit.start" = ["s", "f5"]\nunit.strat = "z"\nunit.log = "d"\n[keys]\nlist.down = 3\n')
     app = make_app(*UNITS, keys_path=str(path))
     async with app.run_test(size=(120, 24)) as pilot:
         await ready(pilot)
         told = sorted(one.message for one in app._notifications)
         assert told == [
+            f"{path}: d is unit.log now; unit.deps has no key any more",
             f'{path}: list.down needs a key or a list of keys, as in "ctrl+x"',
             f"{path}: there is no action 'unit.strat' (did you mean 'unit.start'?)",
         ]
+        hints = screen_text(app).splitlines()[-1]
+        assert "s f5 start" not in hints
+        assert hints.split()[:9] == ["s", "start", "ctrl+x", "stop", "r", "restart", "d", "log", "."]  # where the old ones stood
         await press(pilot, "f5")
         await until(pilot, lambda: acts_of(app) == [("start", "db")])
         await press(pilot, "asterisk", "x")
         assert not isinstance(app.screen, Confirm)
         await press(pilot, "ctrl+x")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
-
-
-def test_every_name_of_a_key_is_a_group_and_a_word() -> None:
-    ids = binding_ids()
-    assert {"unit.start", "list.down", "app.help", "view.units", "confirm.yes"} <= ids
-    assert not [name for name in ids if name.count(".") != 1]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from supervisor.tui.app import SupdApp
-from supervisor.tui.model import detail
+from supervisor.tui.model import detail, wrap
 from supervisor.tui.model.figures import Usage
 from supervisor.tui.model.rows import Cell
 from supervisor.tui.model.units import Unit, UnitStore
@@ -110,10 +110,10 @@ def test_wrapped_lines_lose_nothing_and_fit(width: int) -> None:
         (Cell("short"),),
         (Cell(""),),
     ]
-    found = text(detail.wrapped(lines, width))
+    found = text(wrap.wrapped(lines, width))
     assert all(len(line) <= width for line in found)
     assert "".join("".join(found).split()) == "".join("".join(text(lines)).split())
-    assert detail.wrapped([()], width) == [detail.BLANK]
+    assert wrap.wrapped([()], width) == [wrap.BLANK]
 
 
 def test_runs_leave_out_what_does_not_fit_and_keep_how_they_ended() -> None:

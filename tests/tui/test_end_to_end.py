@@ -193,7 +193,6 @@ def test_one_line_in_a_hundred_thousand_is_found(open_tui: Open) -> None:
     tui.until(f"line {LINES} of many")
     tui.type("/")
     tui.type("line 50007 ")
-    tui.until("/1 ")  # all hundred thousand are looked at
     tui.press("Enter")
     screen = tui.until("(?s)line 50006 of.*line 50007 of.*line 50008 of")
     assert "1/1" in screen

@@ -4,10 +4,11 @@ of what a person had chosen."""
 from supervisor.tui.link.session import STALE_AFTER_S
 from supervisor.tui.model.linkstate import LIVE, LOST, STALE
 from supervisor.tui.widgets.bar import Bar
-from tests.tui.briefs import brief
+from tests.tui.briefs import NOW_S, brief
 from tests.tui.pilot import acts_of, change, make_app, press, ready, screen_text, supd_of, time_of, until
 
 UNITS = [brief("web"), brief("db"), brief("cache")]
+RETRYING = brief("late", "activating", "auto-restart", next_time_s=NOW_S + 18, state_change_time_s=NOW_S - 5)
 
 
 async def test_a_lost_connection_is_seen_and_resumed_with_everything_as_it_was() -> None:
@@ -39,7 +40,7 @@ async def test_a_lost_connection_is_seen_and_resumed_with_everything_as_it_was()
         await until(pilot, lambda: "FAIL time" in screen_text(app))
         time_of(app).advance(1.1)  # so long events of the outage are counted
         await until(pilot, lambda: app.link.outage is not None)
-        await until(pilot, lambda: "1 events recovered, 0 lost" in banner.text)
+        await until(pilot, lambda: "1 event recovered, 0 lost" in banner.text)
         assert app.selected_unit == "web"
         assert app.marked == {"web"}
         assert "filter: !cache" in screen_text(app)
@@ -79,6 +80,38 @@ async def test_silence_is_stale_and_a_heartbeat_ends_it() -> None:
         supd_of(app).beat()
         await until(pilot, lambda: app.link.phase == LIVE)
         await until(pilot, lambda: "●  web" in screen_text(app) and not banner.display)
+
+
+async def test_nothing_is_counted_down_that_nobody_knows_of() -> None:
+    app = make_app(RETRYING)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await ready(pilot)
+        time_of(app).advance(2.0)
+        supd_of(app).beat()
+        await until(pilot, lambda: "retry 16s" in screen_text(app))
+        supd_of(app).lose()
+        await until(pilot, lambda: app.link.phase == LOST)
+        time_of(app).advance(10.0)
+        app.flush()
+        assert "?  late" in screen_text(app)
+        assert "retry 16s" in screen_text(app)
+        await press(pilot, "4")
+        await until(pilot, lambda: "in 16s" in screen_text(app))
+
+
+async def test_a_log_waits_while_the_connection_is_lost() -> None:
+    app = make_app(*UNITS)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await ready(pilot)
+        await press(pilot, "2")
+        await until(pilot, lambda: "● follow" in screen_text(app))
+        supd_of(app).lose()
+        await until(pilot, lambda: app.link.phase == LOST)
+        await until(pilot, lambda: "◌ waits for supd" in screen_text(app))
+        assert "● follow" not in screen_text(app)
+        supd_of(app).restore()
+        await press(pilot, "ctrl+r")
+        await until(pilot, lambda: "● follow" in screen_text(app))
 
 
 async def test_before_the_first_answer_it_says_that_it_connects() -> None:

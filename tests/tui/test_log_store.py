@@ -10,6 +10,7 @@ from supervisor.tui.logs import levels
 from supervisor.tui.logs.filters import Filter
 from supervisor.tui.logs.index import LogIndex
 from supervisor.tui.logs.patterns import Pattern
+from supervisor.tui.logs.reader import LogReader
 from supervisor.tui.logs.store import CHUNKS, KEPT_BYTES, NOTE, RUN, Burst, Line, LogStore
 
 RUNS = (bytes(16), b"a" * 16, b"b" * 16)
@@ -56,6 +57,22 @@ steps = st.lists(
     ),
     max_size=25,
 )
+
+
+def test_lines_that_come_and_go_above_are_neither_passed_over_nor_looked_at_twice() -> None:
+    """While a search goes up through memory, older pages are put in above it, and the newest push the oldest out."""
+    store = LogStore(capacity_lines=20_000)
+    store.append([Burst(1, "web", RUNS[1], [b"line %d" % number for number in range(10_000, 16_000)])], end=0, begin=0)
+    reader = LogReader(store)
+    reader.search = "line 11000"
+    first = 10_000
+    for found in reader.seek(Filter(search="line 11000"), -1):
+        if found is not None:
+            assert store.line(found).text == b"line 11000"
+            return
+        store.prepend([Burst(1, "web", RUNS[1], [b"line %d" % number for number in range(first - 1700, first)])], begin=0, end=0)
+        first -= 1700
+    raise AssertionError("it was passed over")
 
 
 class NaiveLog:

@@ -5,6 +5,8 @@ from pathlib import Path
 from textual import events
 from textual.widgets import Input
 
+from supervisor.tui.logs.store import KEPT_BYTES
+from supervisor.tui.modals.logsave import save
 from supervisor.tui.screens.logs import LogsScreen
 from supervisor.tui.widgets.logview import LogView
 from tests.tui.logfiles import NOW_US, RUN_1, RUN_2
@@ -34,6 +36,38 @@ async def test_a_filter_is_used_while_it_is_typed(logs: Logs) -> None:
         assert "5 of 50 lines" in logs.bar
         await pilot.press("escape")
         await until(pilot, lambda: len(logs.shown()) == 20, "all again")
+
+
+async def test_without_its_filter_a_log_stands_where_it_stood_or_where_one_went(logs: Logs) -> None:
+    logs.web.say(*[f"line {number} {'timeout' if number % 10 == 0 else 'fine'}" for number in range(200)])
+    async with logs.app.run_test(size=(100, 24)) as pilot:
+        await opened(logs, pilot, "line 199 fine")
+        await press(pilot, *["pageup"] * 4, *["k"] * 5)
+        before, line = logs.shown(), logs.pane.reader.selected_bytes()
+        await press(pilot, "&", *"timeout", "enter")
+        await until(pilot, lambda: len(logs.shown()) == 20, "the matches")
+        await press(pilot, "escape")
+        await until(pilot, lambda: logs.shown() == before, "as it was")
+        assert logs.pane.reader.selected_bytes() == line
+        await press(pilot, "&", *"timeout", "enter")
+        await until(pilot, lambda: len(logs.shown()) == 20, "the matches")
+        await press(pilot, *["j"] * 5)
+        line = logs.pane.reader.selected_bytes()
+        row = logs.shown().index(line.decode())
+        await press(pilot, "escape")
+        await until(pilot, lambda: any("fine" in shown for shown in logs.shown()), "with what is around it")
+        assert logs.shown()[row].encode() == line == logs.pane.reader.selected_bytes()
+
+
+async def test_what_is_no_expression_is_said_to_be_meant_as_it_is_typed(logs: Logs) -> None:
+    logs.web.say("call(1)", "call 2")
+    async with logs.app.run_test(size=(100, 24)) as pilot:
+        await opened(logs, pilot, "call 2")
+        await press(pilot, "&", *"call(")
+        await until(pilot, lambda: logs.shown() == ["call(1)"], "the match")
+        await until(pilot, lambda: "as text, for: missing ), unterminated subpattern at position 4" in screen_text(logs.app), "why")
+        await press(pilot, *".)")
+        await until(pilot, lambda: "as text" not in screen_text(logs.app), "an expression")
 
 
 async def test_any_upward_move_pauses_counts_what_comes_and_f_follows_again(logs: Logs) -> None:
@@ -241,6 +275,16 @@ async def test_what_is_shown_is_saved_to_a_new_file_only(logs: Logs, tmp_path: P
     assert (tmp_path / "new.log").read_bytes() == b"keep 1\nkeep 2\n"
     assert (tmp_path / "new.log").stat().st_mode & 0o777 == 0o600
     assert there.read_text() == "mine"
+
+
+async def test_a_line_that_memory_keeps_in_part_is_saved_with_a_mark(logs: Logs, tmp_path: Path) -> None:
+    logs.web.say("short", "x" * (KEPT_BYTES + 1234), "last")
+    async with logs.app.run_test(size=(120, 24)) as pilot:
+        await opened(logs, pilot, "last")
+        save(logs.pane.reader, str(tmp_path / "all.log"))
+    lines = (tmp_path / "all.log").read_bytes().splitlines()
+    assert [len(line) for line in lines] == [5, KEPT_BYTES + len(" [... 1234 bytes more are in the log]"), 4]
+    assert lines[1].endswith(b"x [... 1234 bytes more are in the log]")
 
 
 async def test_a_line_of_json_is_spread_out_and_copied_as_it_was(logs: Logs) -> None:

@@ -90,8 +90,31 @@ async def test_a_wrong_pattern_is_told_and_the_last_good_filter_stays() -> None:
         await ready(pilot)
         await press(pilot, "/", *"web")
         await press(pilot, "space", *"/(")
-        assert "unterminated subpattern" in tabs(app)
+        typed = next(line for line in screen_text(app).splitlines() if "unterminated" in line)
+        assert typed.split("  ")[0].strip() == "/web /("
+        assert "missing ), unterminated subpattern at position 0" in typed
         assert shown(app) == ["web-1", "web-2"]
+        await press(pilot, "backspace", "backspace")
+        assert "unterminated" not in screen_text(app)
+
+
+async def test_who_takes_a_filter_away_without_having_moved_is_back_where_he_was() -> None:
+    app = make_app(*[brief(f"unit-{number:02d}") for number in range(60)], brief("zebra"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await press(pilot, *["j"] * 45, *["k"] * 5)
+        before = screen_text(app)
+        assert app.selected_unit == "unit-40"
+        await press(pilot, "/", *"zeb")
+        await until(pilot, lambda: app.selected_unit == "zebra")
+        await press(pilot, *"ra!", "escape")
+        await until(pilot, lambda: app.selected_unit == "unit-40")
+        assert screen_text(app).splitlines()[3:12] == before.splitlines()[3:12]
+        await press(pilot, "/", *"-1", "enter", "k")
+        [line] = [at for at, text in enumerate(screen_text(app).splitlines()) if "unit-18 " in text]
+        await press(pilot, "escape")  # who has moved stays where he went, on the same line of the screen
+        assert app.selected_unit == "unit-18"
+        assert "unit-18 " in screen_text(app).splitlines()[line]
 
 
 async def test_a_unit_that_no_longer_fits_leaves_and_the_reason_stands_there() -> None:

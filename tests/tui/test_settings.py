@@ -1,4 +1,4 @@
-"""What is kept between two runs, whatever is wrong with the file; and the keys of one's own."""
+"""What is kept between two runs, whatever is wrong with the file."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.tui.settings import Kept, Settings, keys_path, read_keys, read_state, state_path
+from supervisor.tui.settings import Kept, Settings, keys_path, read_state, state_path
 
 BROKEN = ["", "{", "[]", '"x"', '{"view": 3, "filter": null, "groups": [1], "has_log": "yes", "theme": ["x"]}', '{"unknown": 1}', "\x00"]
 
@@ -51,31 +51,3 @@ def test_where_they_are() -> None:
     assert state_path({"XDG_STATE_HOME": "/s", "HOME": "/h"}) == "/s/supd/tui.json"
     assert state_path({"XDG_STATE_HOME": "relative", "HOME": "/h"}) == "/h/.local/state/supd/tui.json"
     assert keys_path({"HOME": "/h"}) == "/h/.config/supd/keys.toml"
-
-
-KNOWN = ["unit.stop", "unit.start", "list.mark"]
-KEYS = [
-    ('"unit.stop" = "ctrl+x"', {"unit.stop": "ctrl+x"}, []),
-    ('unit.stop = ["ctrl+x", "f2"]', {"unit.stop": "ctrl+x,f2"}, []),
-    ('[keys]\nunit.stop = "f2"', {"unit.stop": "f2"}, []),
-    ('unit.stop = ""', {}, ['KEYS: unit.stop needs a key or a list of keys, as in "ctrl+x"']),
-    ("unit.stop = []", {}, ['KEYS: unit.stop needs a key or a list of keys, as in "ctrl+x"']),
-    ('unit.sotp = "f2"', {}, ["KEYS: there is no action 'unit.sotp' (did you mean 'unit.stop'?)"]),
-    ('unit.stop = "f2"\nunit.start = "f2"', {"unit.stop": "f2", "unit.start": "f2"}, ["KEYS: f2 is both unit.stop and unit.start"]),
-    ('unit.stop = "f2"\nlist.mark = "f2"', {"unit.stop": "f2", "list.mark": "f2"}, []),
-]
-
-
-@pytest.mark.parametrize(("text", "keys", "faults"), KEYS, ids=[row[0] for row in KEYS])
-def test_keys(tmp_path: Path, text: str, keys: dict[str, str], faults: list[str]) -> None:
-    path = tmp_path / "keys.toml"
-    path.write_text(text)
-    assert read_keys(str(path), KNOWN) == (keys, [fault.replace("KEYS", str(path)) for fault in faults])
-
-
-def test_no_file_is_no_mistake_and_a_broken_one_is_told(tmp_path: Path) -> None:
-    assert read_keys(str(tmp_path / "none"), KNOWN) == ({}, [])
-    (tmp_path / "keys.toml").write_text("= 3")
-    keys, faults = read_keys(str(tmp_path / "keys.toml"), KNOWN)
-    assert keys == {}
-    assert faults[0].startswith(f"cannot read {tmp_path}/keys.toml: ")

@@ -19,12 +19,13 @@ _LONGEST_TYPED = 512
 
 
 class Pattern:
-    """One pattern. `is_literal` says that it was no regular expression, or needed none."""
+    """One pattern. `is_literal` says that it was no regular expression, or needed none; `fault` why it was none, if it looked so."""
 
     def __init__(self, typed: str) -> None:
         self.typed = typed[:_LONGEST_TYPED]
         self.ignores_case = not any(letter.isupper() for letter in _ESCAPES.sub("", self.typed))
-        self.is_literal = not _META.intersection(self.typed) or not _is_expression(self.typed)
+        self.fault = _fault_of(self.typed) if _META.intersection(self.typed) else ""
+        self.is_literal = bool(self.fault) or not _META.intersection(self.typed)
         source = re.escape(self.typed) if self.is_literal else self.typed
         self._shown = re.compile(source, re.IGNORECASE if self.ignores_case else 0)
         self._literal = self.typed.encode("utf-8", "replace") if self.is_literal else b""
@@ -91,13 +92,14 @@ class Pattern:
         return found
 
 
-def _is_expression(typed: str) -> bool:
+def _fault_of(typed: str) -> str:
+    """Why this is no regular expression, as a clause; "" when it is one."""
     try:
         re.compile(typed)
         re.compile(typed.encode("utf-8", "replace"))
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return ""
 
 
 def without_colour(raw: bytes) -> bytes:

@@ -100,21 +100,24 @@ class LogReader:
         """Look from behind the cursor on, down (`step` 1) or up (-1), for a shown line that is `wanted`: its id as the last value.
 
         None is given after each slice in which there was none; when all lines in memory were looked at, the values end.
-        `start`: an id to begin at instead, itself left out.
+        `start`: an id to begin at instead, itself left out. Lines may come and go between two slices: the place is kept as an id, for
+        the rank of a line is another one as soon as a page was put in above it.
         """
-        start = self.view.cursor if start is None else start
-        if start is None:
-            return
-        at = self.index.position_of(start) + (step if self.index.holds(start) or step < 0 else 0)
-        total = len(self.index)
-        while 0 <= at < total:
+        last = self.view.cursor if start is None else start
+        while last is not None:
+            at = self.index.position_of(last) + (step if self.index.holds(last) or step < 0 else 0)
+            total = len(self.index)
+            if not 0 <= at < total:
+                return
             count = min(SLICE_LINES, total - at if step > 0 else at + 1)
             ids = self.index.ids(at if step > 0 else at - count + 1, count)
-            found = self._first(ids if step > 0 else ids[::-1], wanted, kind)
+            if step < 0:
+                ids.reverse()
+            found = self._first(ids, wanted, kind)
             yield found
             if found is not None:
                 return
-            at += step * count
+            last = ids[-1]
 
     def _first(self, ids: list[int], wanted: Filter, kind: int) -> int | None:
         for line_id in ids:

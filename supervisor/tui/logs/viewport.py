@@ -4,6 +4,8 @@ Laws:
 - While it follows, the last line stands in the last row. Any move upwards pauses; a move down beyond the last line follows again.
 - While it is paused the same text stays on the screen, whatever comes, is dropped or is paged in: the place is an id, not a number.
 - There is a cursor, the line that is copied, marked or opened: the last line while following, a line on the screen while paused.
+- Another choice of lines leaves the cursor's line in its row, or puts the next wanted one there; and when the line is wanted again, and
+  nobody has moved since, it is the cursor's again.
 - A line may take several rows (wrap); how many is asked of `height_of`, for the lines near the screen only, so that a change of width
   costs nothing. `sub` is how many rows of the top line are above the screen.
 """
@@ -28,6 +30,8 @@ class Viewport:
         self._top = 0
         self._sub = 0
         self._cursor = 0
+        self._cursor_row: int | None = None  # where the cursor's line stays, until what is shown of another choice is held
+        self._left: tuple[int, int] | None = None  # the cursor's line before another choice, and its row; None once anybody has moved
 
     @property
     def rows(self) -> int:
@@ -36,6 +40,8 @@ class Viewport:
     @rows.setter
     def rows(self, rows: int) -> None:
         self._rows = rows
+        if not self.follows and self.index.is_complete:
+            self._reveal_cursor()
         self.settle()
 
     def settle(self) -> None:
@@ -76,7 +82,7 @@ class Viewport:
     def reading_id(self) -> int | None:
         """The id whose surroundings must stay in memory; None while the end is followed and fills the screen."""
         if not self.follows:
-            return self._top
+            return self._top if self._cursor_row is None else self._cursor
         return None if len(self.index) > self.rows or not len(self.index) else self.index.id_at(0)
 
     def arrived(self, count: int) -> None:
@@ -86,11 +92,15 @@ class Viewport:
 
     def follow(self) -> None:
         self.follows = True
+        self._cursor_row = None
         self.fresh = 0
 
     def pause(self) -> None:
         """Keep what is on the screen."""
+        self._left = None
         if not self.follows:
+            if self._cursor_row is not None:
+                self._hold(*self._place())
             return
         position, sub = self._place()
         cursor = self.cursor
@@ -169,6 +179,12 @@ class Viewport:
 
     def show(self, index: LogIndex) -> None:
         """Another choice of the same store's lines; the place stays, as near as it is among them."""
+        if not self.follows:
+            shown, cursor = [line_id for line_id, _ in self.visible()], self.cursor
+            row = shown.index(cursor) if cursor in shown else 0
+            if self._left is None:
+                self._left = (self._cursor, row)
+            self._cursor, self._cursor_row = self._left[0], self._left[1] if index.holds(self._left[0]) else row
         self.index = index
 
     def position(self) -> tuple[int, int]:
@@ -180,6 +196,9 @@ class Viewport:
         bottom = self._bottom()
         if self.follows:
             return bottom
+        if self._cursor_row is not None:
+            position = min(self.index.position_of(self._cursor), max(0, len(self.index) - 1))
+            return self._shifted(position, 0, -self._cursor_row)
         position = self.index.position_of(self._top)
         if position >= len(self.index):
             return bottom
@@ -214,6 +233,7 @@ class Viewport:
 
     def _hold(self, position: int, sub: int) -> None:
         if len(self.index):
+            self._cursor_row = None
             self._top = self.index.id_at(min(position, len(self.index) - 1))
             self._sub = sub
 
@@ -225,7 +245,14 @@ class Viewport:
         shown = sum(1 for each, _ in self.visible() if each == line_id)
         return shown >= min(self.height_of(line_id), self.rows)
 
+    def _reveal_cursor(self) -> None:
+        """Where the window became lower, what is above goes, not the cursor."""
+        cursor = self.cursor
+        if cursor is not None and cursor > max((line_id for line_id, _ in self.visible()), default=cursor):
+            height = self.height_of(cursor) if self.wraps else 1
+            self._hold(*self._shifted(self.index.position_of(cursor), 0, min(height, self.rows) - self.rows))
+
     def _keep_cursor_visible(self) -> None:
         shown = [line_id for line_id, _ in self.visible()]
-        if shown and self._cursor not in shown:
+        if shown and self.cursor not in shown:
             self._cursor = shown[0] if self._cursor < shown[0] else shown[-1]

@@ -15,6 +15,7 @@ from supervisor.tui.widgets.host import host_of
 _GROUPS = {"unit": "Units", "list": "List", "log": "Log", "tree": "Tree", "detail": "Detail", "view": "Views", "app": "Everywhere"}
 _ELSE = "Here"
 _STATES_TITLE = "States"
+_INDENT_CELLS, _GAP_CELLS = 2, 2
 
 
 class Help(ModalScreen[None]):
@@ -38,20 +39,44 @@ class Help(ModalScreen[None]):
         with Vertical(classes="dialogue help"):
             yield Static(Text(self._title), classes="dialogue--title")
             with VerticalScroll():
-                yield Static(self._page())
-            yield Static(Text("keys of your own: keys.toml, by the names at the right"), classes="dialogue--hint")
+                yield Static(classes="help--page")
+            yield Static(classes="dialogue--hint")
 
-    def _page(self) -> Text:
+    def on_resize(self) -> None:
+        """Three columns; where there is no room for them, the names go below, each with its action."""
+        room = self.query_one(VerticalScroll).scrollable_content_region.width
+        self.query_one(".help--page", Static).update(self._page(room))
+        where = "at the right" if room >= self._widest else "below them"
+        self.query_one(".dialogue--hint", Static).update(Text(f"keys of your own: keys.toml, by the names {where}"))
+
+    @property
+    def _columns(self) -> tuple[int, int, int]:
+        """The cells that keys, descriptions and names take."""
+        rows = [row for _, rows in self._groups for row in rows]
+        keys, descriptions, names = (max((len(row[at]) for row in rows), default=0) for at in range(3))
+        return keys, descriptions, names
+
+    @property
+    def _widest(self) -> int:
+        return sum(self._columns) + _INDENT_CELLS + 2 * _GAP_CELLS
+
+    def _page(self, room: int) -> Text:
         host = host_of(self)
         looks = host.look_styles
         text = Text()
         if self._about:
             text.append(host.drawn(self._about) + "\n\n")
+        keys_cells, description_cells, _ = self._columns
+        indent, gap = " " * _INDENT_CELLS, " " * _GAP_CELLS
+        behind_keys = _INDENT_CELLS + keys_cells + _GAP_CELLS
         for group, rows in self._groups:
             text.append(f"{group}\n", looks["title"])
             for keys, description, name in rows:
-                text.append(f"  {keys:<14}", looks["key"])
-                text.append(f"{description:<26}")
+                text.append(f"{indent}{keys:<{keys_cells}}{gap}", looks["key"])
+                if room >= self._widest:
+                    text.append(f"{description:<{description_cells}}{gap}")
+                else:
+                    text.append(f"{description}\n{' ' * behind_keys}")
                 text.append(f"{name}\n", looks["dim"])
             text.append("\n")
         text.append(f"{_STATES_TITLE}\n", looks["title"])

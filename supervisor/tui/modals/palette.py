@@ -48,7 +48,7 @@ def find(query: str, commands: Iterable[Command], units: Callable[[str], Iterabl
 
 def unit_commands(host: Host, select: Callable[[str], None], query: str) -> Iterable[Command]:
     """ "web": go there; with a verb before it, do that, where it makes sense."""
-    now_s = host.clock.time_s()
+    now_s = host.seen_time_s
     verb, _, rest = query.strip().lower().partition(" ")
     wanted = [action for action in ACTIONS if rest and action.title.startswith(verb) and action.verb != "kill"]
     for unit in host.store:

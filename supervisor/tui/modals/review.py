@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from supervisor.tui.model.detail import Line
+from supervisor.tui.model.wrap import Line
 from supervisor.tui.widgets.bar import Bar, Piece
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.textlines import TextLines

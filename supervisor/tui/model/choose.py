@@ -62,7 +62,7 @@ def _matches(pattern: str) -> Test:
     try:
         compiled = re.compile(pattern, 0 if _has_capital(pattern) else re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
-        raise BadFilter(f"/{pattern}: {error}") from None
+        raise BadFilter(str(error)) from None
     return lambda unit: compiled.search(unit.name) is not None or compiled.search(str(unit.brief.get("description", ""))) is not None
 
 

@@ -17,16 +17,15 @@ from supervisor.tui.model.rows import Cell, cell
 from supervisor.tui.model.runs import cause, person, result_cell
 from supervisor.tui.model.states import ended_text, state_text
 from supervisor.tui.model.units import Unit
+from supervisor.tui.model.wrap import BLANK, Line
 
 Json = dict[str, Any]
-Line = Sequence[Cell]
 
 _LABEL_CELLS = 10
 _AS_WANTED = frozenset({"running", "done", "timer"})
 _RUNS_SHOWN = 3
 _RUN_CELLS_LEAST = 3  # when, how long, how it ended
 _MARGIN_CELLS = 3
-BLANK: Line = (Cell(""),)
 
 
 def is_as_wanted(unit: Unit) -> bool:
@@ -220,37 +219,3 @@ def info_lines(
         shown = run_lines(runs, now_s, width - _LABEL_CELLS - _MARGIN_CELLS, _RUNS_SHOWN)
         lines += [_labelled("" if at else "runs", *line) for at, line in enumerate(shown)]
     return lines
-
-
-def wrapped(lines: Iterable[Line], width: int) -> list[Line]:
-    """The lines in `width` cells: what is too long goes on below the beginning of its last cell."""
-    found: list[Line] = []
-    for line in lines:
-        cells = [one for one in line if one.text]
-        total = sum(len(one.text) for one in cells)
-        if total <= width or not cells:
-            found.append(tuple(cells) or BLANK)
-            continue
-        *before, last = cells
-        indent = sum(len(one.text) for one in before)
-        if indent > width // 2:  # a last cell without room: all of it flows from the left
-            before, indent = [], 0
-            last = Cell("".join(one.text for one in cells), last.style)
-        room = max(1, width - indent)
-        pieces = list(_pieces(last.text, room))
-        found.append((*before, Cell(pieces[0], last.style)))
-        found += [(Cell(" " * indent), Cell(piece, last.style)) for piece in pieces[1:]]
-    return found
-
-
-def _pieces(text: str, room: int) -> Iterable[str]:
-    """The text in pieces of `room` characters, broken at blanks where there are any."""
-    while len(text) > room:
-        at = text.rfind(" ", 1, room + 1)
-        if at <= room // 3:
-            yield text[:room]
-            text = text[room:]
-        else:
-            yield text[:at]
-            text = text[at + 1 :]
-    yield text

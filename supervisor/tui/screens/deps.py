@@ -5,6 +5,7 @@ Arrows to the left and right go from one to the next. Enter takes the unit under
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.binding import Binding
 
 from supervisor.tui.link.protocol import LinkLost, Refused, Relations
@@ -46,11 +47,11 @@ class DepsScreen(ListScreen):
         self._is_asking = False
         self._trouble = ""
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         chosen = host_of(self).selected_unit
         if chosen != self._root:
             self._root, self._earlier = chosen, []
-        super().on_screen_resume()
+        super().on_screen_resume(event)
 
     def root(self, unit: str | None) -> None:
         """Show this unit's dependencies from now on."""
@@ -133,7 +134,7 @@ class DepsScreen(ListScreen):
 
     def _path(self, root: str, relations: dict[str, Relations]) -> list[Row]:
         host = host_of(self)
-        now_s = host.clock.time_s()
+        now_s = host.seen_time_s
         rows = []
         for depth, link in enumerate(deps.critical_path(root, relations, self._brief)):
             lead = "" if depth == 0 else "  " * (depth - 1) + "└─"
@@ -167,7 +168,7 @@ class DepsScreen(ListScreen):
             key,
             (
                 Cell(f"{symbol} {unit}", look.style, lead),
-                cell(state_text(look, known.brief, host.clock.time_s()), look.style),
+                cell(state_text(look, known.brief, host.seen_time_s), look.style),
                 cell(kind, "dim"),
                 cell(note, "warning" if note.startswith("◀") else "dim"),
             ),

@@ -78,7 +78,7 @@ class ListScreen(UnitKeys):
 
     def flush_view(self, changes: Changes) -> None:
         host = host_of(self)
-        version = (self.rows_version(), int(host.clock.time_s()), host.store.is_stale)
+        version = (self.rows_version(), int(host.seen_time_s), host.store.is_stale)
         if changes.is_all or version != self._made:
             self._made = version
             self._all = self.make_rows()
@@ -86,7 +86,7 @@ class ListScreen(UnitKeys):
         else:
             self.listed.flush(changes)
 
-    def narrow(self) -> None:
+    def narrow(self, is_other_choice: bool = False) -> None:
         """Show the rows that the filter leaves, in the order that was chosen."""
         rows = fitting(self._all, self._filter)
         sort = ("", False)
@@ -94,7 +94,8 @@ class ListScreen(UnitKeys):
             rows = arranged(rows, *self._sort)
             sort = (self.COLUMNS[self._sort[0]].key, self._sort[1])
         self._shown = rows
-        self.listed.show(self.COLUMNS, rows, "no row matches; Esc clears the filter" if self._all else self.empty_text(), sort)
+        empty = "no row matches; Esc clears the filter" if self._all else self.empty_text()
+        self.listed.show(self.COLUMNS, rows, empty, sort, is_other_choice)
 
     def status(self) -> Sequence[Piece]:
         pieces = list(self.view_status())
@@ -137,7 +138,7 @@ class ListScreen(UnitKeys):
 
     def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
         self._filter = event.text.strip()
-        self.narrow()
+        self.narrow(is_other_choice=True)
         self.flush(Changes())
 
     def on_filter_bar_closed(self) -> None:
@@ -149,6 +150,7 @@ class ListScreen(UnitKeys):
             self._filter = ""
         elif self._sort is not None:
             self._sort = None
+        self.narrow(is_other_choice=True)
         self.flush(EVERYTHING)
 
     def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:

@@ -48,7 +48,7 @@ class RunLogScreen(ViewScreen):
         return str(self._run["unit"])
 
     def status(self) -> Sequence[Piece]:
-        run, now_s = self._run, host_of(self).clock.time_s()
+        run, now_s = self._run, host_of(self).seen_time_s
         result = result_cell(run)
         span = "" if run.get("ended_time_s") is None else f" for {precise_span(run['ended_time_s'] - run['started_time_s'])}"
         return [

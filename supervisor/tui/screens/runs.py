@@ -5,6 +5,7 @@ The history is asked for when the view is shown and again after whatever may hav
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.binding import Binding
 
 from supervisor.tui.link.protocol import Json, LinkLost, Refused
@@ -38,10 +39,10 @@ class RunsScreen(ListScreen):
         self._is_outdated = True
         self._trouble = ""
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         if host_of(self).runs_unit != self._only:
             self.only(host_of(self).runs_unit)
-        super().on_screen_resume()
+        super().on_screen_resume(event)
 
     def on_unmount(self) -> None:
         self._is_outdated = False
@@ -80,7 +81,7 @@ class RunsScreen(ListScreen):
         return self._version
 
     def make_rows(self) -> Sequence[Row]:
-        return runs.rows(self._runs, host_of(self).clock.time_s())
+        return runs.rows(self._runs, host_of(self).seen_time_s)
 
     def empty_text(self) -> str:
         if self._trouble:

@@ -29,7 +29,7 @@ class TimersScreen(ListScreen):
 
     def make_rows(self) -> Sequence[Row]:
         host = host_of(self)
-        return timers.rows(host.store, host.clock.time_s(), host.ascii)
+        return timers.rows(host.store, host.seen_time_s, host.ascii)
 
     def empty_text(self) -> str:
         return "there are no tasks, and nothing has a next time"

@@ -1,7 +1,8 @@
 """The keys that do something to units, for every view that shows units: one table, one meaning everywhere.
 
 They act on the marked units, or on the one under the cursor when none is marked. A key that makes no sense for the unit's state, or that
-the person has no right to, stays in the line of keys, dim, and pressing it says why.
+the person has no right to, stays in the line of keys, dim, and pressing it says why. Menus and the way to an editor are loaded with the
+first key that wants them.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,6 @@ from collections.abc import Sequence
 from textual.binding import Binding, BindingType
 
 from supervisor.model.exitstatus import signal_name
-from supervisor.tui.editing import edit_unit
-from supervisor.tui.modals.menu import Choice, Menu
 from supervisor.tui.model.actions import ACTIONS, SIGNALS, supctl_line, why_not
 from supervisor.tui.model.format import one_line
 from supervisor.tui.model.units import Unit
@@ -89,6 +88,8 @@ class UnitKeys(ViewScreen):
         unit = self.title_unit()
         is_editing = any(worker.group == "edit" and not worker.is_finished for worker in self.app.workers)
         if unit is not None and not is_editing:
+            from supervisor.tui.editing import edit_unit
+
             self.app.run_worker(edit_unit(host_of(self), self.app, unit), group="edit")
 
     def action_logs(self) -> None:
@@ -108,6 +109,8 @@ class UnitKeys(ViewScreen):
             self.run_worker(self._choose_action(), group="menu", exclusive=True)
 
     async def _choose_action(self) -> None:
+        from supervisor.tui.modals.menu import Choice, Menu
+
         host, names = host_of(self), self.targets()
         full = await self._full(names[0]) if len(names) == 1 else None
         choices = []
@@ -135,6 +138,8 @@ class UnitKeys(ViewScreen):
         self.run_worker(self._choose_signal(), group="menu", exclusive=True)
 
     async def _choose_signal(self) -> None:
+        from supervisor.tui.modals.menu import Choice, Menu
+
         host, names = host_of(self), self.targets()
         choices = [Choice(str(number), key, f"SIG{signal_name(number):<5}", note) for number, key, note in SIGNALS]
         answer = await host.ask(Menu(f"Send a signal to {self._title_of(names)}", choices, start="15"))
@@ -146,6 +151,8 @@ class UnitKeys(ViewScreen):
             self.run_worker(self._choose_copy(), group="menu", exclusive=True)
 
     async def _choose_copy(self) -> None:
+        from supervisor.tui.modals.menu import Choice, Menu
+
         host, names = host_of(self), self.targets()
         full = await self._full(names[0]) or {}
         brief = host.store.get(names[0])

@@ -6,20 +6,19 @@ survive everything that happens to the connection.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
-from supervisor.tui.modals.menu import Choice as MenuChoice
-from supervisor.tui.modals.menu import Menu
 from supervisor.tui.model.choose import SORT_KEYS, BadFilter, Choice, Filter, Terms
 from supervisor.tui.model.format import count
 from supervisor.tui.model.groups import is_head, tree
 from supervisor.tui.model.states import GROUPS
 from supervisor.tui.model.units import Changes
-from supervisor.tui.screens.unitdetail import UnitDetailScreen
 from supervisor.tui.screens.unitkeys import UnitKeys
 from supervisor.tui.screens.view import NARROW_CELLS
 from supervisor.tui.widgets.bar import Piece
@@ -27,8 +26,10 @@ from supervisor.tui.widgets.detail import DetailPane
 from supervisor.tui.widgets.filterbar import FilterBar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
-from supervisor.tui.widgets.logpane import LogPane
 from supervisor.tui.widgets.table import UnitTable
+
+if TYPE_CHECKING:
+    from supervisor.tui.widgets.logpane import LogPane
 
 _REST_S = 0.12  # so long the cursor has stood still when the panes beside the table follow it
 _SORT_KEYS_IN_MENU = dict(zip(SORT_KEYS, "sncmurp", strict=True))
@@ -63,8 +64,7 @@ class UnitsScreen(UnitKeys):
                 yield UnitTable(id="units")
                 yield FilterBar(id="filter")
             yield DetailPane(id="detail", classes="pane")
-        with Vertical(id="strip", classes="pane"):
-            yield LogPane()
+        yield Vertical(id="strip", classes="pane")
 
     def on_mount(self) -> None:
         host = host_of(self)
@@ -72,17 +72,16 @@ class UnitsScreen(UnitKeys):
         self._choice.set_terms(_terms_of(host.settings.kept))
         self._wanted = host.selected_unit  # to be selected as soon as it is there
         self._range_from: str | None = None
-        self._fault = ""
         self._rest: Timer | None = None
-        self._show_panes()
+        self._log: LogPane | None = None  # made when the first log is shown: the first paint does not wait for it
 
     def title_unit(self) -> str | None:
         """The unit under the cursor, whatever another view has chosen: keys act on what is seen."""
         return self.query_one(UnitTable).current_unit if self.is_mounted else None
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         self._wanted = host_of(self).selected_unit  # another view may have chosen one
-        super().on_screen_resume()
+        super().on_screen_resume(event)
 
     # Painting.
 
@@ -96,22 +95,20 @@ class UnitsScreen(UnitKeys):
             table.flush(changes)
         host.session.watch({*host.marked, *(key for key in table.in_sight if not is_head(key))})
         self.query_one(DetailPane).flush()
-        if self._has_strip:
-            self.query_one("#strip LogPane", LogPane).flush()
+        if self._has_strip and self._log is not None:
+            self._log.flush()
 
-    def _show(self) -> None:
+    def _show(self, is_other_choice: bool = False) -> None:
         table = self.query_one(UnitTable)
         host = host_of(self)
         keys = tree(self._choice.names, host.store.get) if host.settings.kept.is_tree else self._choice.names
-        table.show(keys, self._empty(), (self._choice.terms.sort, self._choice.terms.descending))
+        table.show(keys, self._empty(), (self._choice.terms.sort, self._choice.terms.descending), is_other_choice)
         if self._wanted is not None and (table.select(self._wanted) or self._wanted in host.store):
             self._wanted = None  # what a filter hides is not waited for
 
     def status(self) -> Sequence[Piece]:
         host, terms = host_of(self), self._choice.terms
         pieces = []
-        if self._fault:
-            pieces.append(Piece(self._fault, "failed", is_right=True))
         if terms.filter.text:
             pieces.append(Piece(f"filter: {terms.filter.text}", "accent", is_right=True, action="screen.filter"))
         if terms.groups:
@@ -152,6 +149,8 @@ class UnitsScreen(UnitKeys):
         if self.query_one(DetailPane).display and self.query_one(DetailPane).size.width:
             self.query_one(DetailPane).focus_content()
         elif unit is not None:
+            from supervisor.tui.screens.unitdetail import UnitDetailScreen
+
             self.app.push_screen(UnitDetailScreen(unit))
 
     def action_detail(self) -> None:
@@ -165,6 +164,10 @@ class UnitsScreen(UnitKeys):
         host.request_flush()
 
     # The panes beside and below.
+
+    def content_classes(self) -> str:
+        kept = host_of(self).settings.kept
+        return " ".join(name for name, is_on in (("-with-log", kept.has_log), ("-with-detail", kept.has_detail)) if is_on)
 
     def _show_panes(self) -> None:
         kept = host_of(self).settings.kept
@@ -187,10 +190,16 @@ class UnitsScreen(UnitKeys):
             self._rest.stop()
         self._rest = self.set_timer(_REST_S, self._follow)
 
-    def _follow(self) -> None:
+    async def _follow(self) -> None:
         units = self.targets()
-        if self._has_strip and units:
-            self.query_one("#strip LogPane", LogPane).show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
+        if not (self._has_strip and units):
+            return
+        if self._log is None:
+            from supervisor.tui.widgets.logpane import LogPane
+
+            self._log = LogPane()
+            await self.query_one("#strip").mount(self._log)
+        self._log.show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
 
     def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:
         self._sort_by(event.key)
@@ -241,7 +250,7 @@ class UnitsScreen(UnitKeys):
         """The list by groups, or flat again."""
         host = host_of(self)
         host.settings.change(is_tree=not host.settings.kept.is_tree)
-        self._show()
+        self._show(is_other_choice=True)
         self.flush(Changes())
 
     # Narrowing.
@@ -249,7 +258,7 @@ class UnitsScreen(UnitKeys):
     def set_terms(self, terms: Terms) -> None:
         """Show what these leave, from now on and the next time."""
         self._choice.set_terms(terms)
-        self._show()
+        self._show(is_other_choice=True)
         host_of(self).settings.change(
             filter=terms.filter.text,
             groups=tuple(sorted(terms.groups)),
@@ -266,14 +275,12 @@ class UnitsScreen(UnitKeys):
         try:
             wanted = Filter(event.text)
         except BadFilter as error:
-            self._fault = str(error)
-            self.flush(Changes())
+            self.query_one(FilterBar).tell(str(error))
             return
-        self._fault = ""
+        self.query_one(FilterBar).tell("")
         self.set_terms(replace(self._choice.terms, filter=wanted))
 
     def on_filter_bar_closed(self) -> None:
-        self._fault = ""
         self.query_one(UnitTable).focus()
         self.flush(Changes())
 
@@ -289,6 +296,9 @@ class UnitsScreen(UnitKeys):
         self.run_worker(self._choose_states(), group="menu", exclusive=True)
 
     async def _choose_states(self) -> None:
+        from supervisor.tui.modals.menu import Choice as MenuChoice
+        from supervisor.tui.modals.menu import Menu
+
         host, keys = host_of(self), iter("frusptnaedom")
         choices = [
             MenuChoice(
@@ -323,6 +333,9 @@ class UnitsScreen(UnitKeys):
         self.run_worker(self._choose_sort(), group="menu", exclusive=True)
 
     async def _choose_sort(self) -> None:
+        from supervisor.tui.modals.menu import Choice as MenuChoice
+        from supervisor.tui.modals.menu import Menu
+
         terms = self._choice.terms
         choices = [
             MenuChoice(key, letter, key, "again: turn it round" if key == terms.sort else "") for key, letter in _SORT_KEYS_IN_MENU.items()

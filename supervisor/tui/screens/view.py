@@ -5,27 +5,29 @@ A view's own class gives the content (`compose_view`), repaints it (`flush_view`
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.actions import parse
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
-from supervisor.tui.modals.help import Help
-from supervisor.tui.modals.jump import Jump, Target
-from supervisor.tui.modals.palette import Command, Palette, unit_commands
 from supervisor.tui.model.units import EVERYTHING, Changes
+from supervisor.tui.ownkeys import NO_KEY
 from supervisor.tui.themes import names
 from supervisor.tui.views import VIEWS
 from supervisor.tui.widgets.bar import Bar, Piece, fits
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.topbar import access_piece, banner_pieces, top_pieces
 
+if TYPE_CHECKING:
+    from supervisor.tui.modals.jump import Target
+    from supervisor.tui.modals.palette import Command
+
 NARROW_CELLS = 100
-WIDE_CELLS = 150
 LOW_LINES = 20
 
 
@@ -42,17 +44,28 @@ class ViewScreen(Screen[None]):
         Binding(":,ctrl+p", "palette", "palette", id="app.palette"),
     ]
     ABOUT: ClassVar[str] = ""  # a sentence or two at the head of the help
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_CELLS, "-normal"), (WIDE_CELLS, "-wide")]
-
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_CELLS, "-normal")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_LINES, "-high")]
+
+    def __init__(self) -> None:
+        """A screen that begins as it will be: Textual would style all of it three times over before it is first painted."""
+        super().__init__()
+        size = self.app.size
+        self.add_class("-narrow" if size.width < NARROW_CELLS else "-normal", "-low" if size.height < LOW_LINES else "-high", update=False)
+        self._css_update_count = self.app._css_update_count  # it is styled when it is mounted, by what is parsed already
+        self._is_fresh = True
 
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
         yield Bar(id="tabs")
         yield Bar(id="banner")
-        with Vertical(id="content"):
+        with Vertical(id="content", classes=self.content_classes()):
             yield from self.compose_view()
         yield HintBar(id="hints")
+
+    def content_classes(self) -> str:
+        """The classes that the content begins with."""
+        return ""
 
     def compose_view(self) -> ComposeResult:
         """The view's own widgets."""
@@ -84,7 +97,8 @@ class ViewScreen(Screen[None]):
         self.flush_view(changes)
         self.query_one("#tabs", Bar).show(self._tabs(width))  # after the view, which it counts
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        event.refresh_styles, self._is_fresh = event.refresh_styles and not self._is_fresh, False
         self.flush(EVERYTHING)
 
     def on_resize(self) -> None:
@@ -109,21 +123,39 @@ class ViewScreen(Screen[None]):
                 return
 
     def action_help(self) -> None:
+        from supervisor.tui.modals.help import Help
+
         self.app.push_screen(Help(f"Keys: {self._name_of_view()}", self.keys(), self.ABOUT))
 
     def keys(self) -> list[tuple[Binding, str]]:
         """Every binding of ours that works now, with its key as it is shown."""
-        bindings = [active.binding for active in self.active_bindings.values() if active.enabled and active.binding.id]
+        bindings = [active.binding for active in self._active() if active.enabled and active.binding.id]
         return [(binding, self.app.get_key_display(binding)) for binding in bindings]
+
+    def _active(self) -> list[ActiveBinding]:
+        """The bindings that can be reached now, in the order of their declaration: a person's own keys stand where the others stood."""
+        if not self.app._keymap:
+            return list(self.active_bindings.values())
+        found = [active for key, active in self.active_bindings.items() if key != NO_KEY]
+        declared: dict[str | None, int] = {}
+        for node in (self.focused or self).ancestors_with_self:
+            for bindings in node._bindings.key_to_bindings.values():
+                for binding in bindings:
+                    declared.setdefault(binding.id, len(declared))
+        return sorted(found, key=lambda active: declared.get(active.binding.id, len(declared)))
 
     def _name_of_view(self) -> str:
         return next((view.title for view in VIEWS if view.name == self.NAME), "")
 
     def action_jump(self) -> None:
+        from supervisor.tui.modals.jump import Jump
+
         self.app.push_screen(Jump(self.jump_targets()), self._go)
 
-    def jump_targets(self) -> list[Target]:
+    def jump_targets(self) -> "list[Target]":
         """Everything that can have the focus, and every view."""
+        from supervisor.tui.modals.jump import Target
+
         targets = [
             Target(widget.region.x, widget.region.y, widget.focus)
             for widget in self.focus_chain
@@ -137,16 +169,20 @@ class ViewScreen(Screen[None]):
                 targets.append(Target(x, 1, lambda name=view.name: host_of(self).show_view(name)))  # type: ignore[misc]  # a lambda's default
         return targets
 
-    def _go(self, target: Target | None) -> None:
+    def _go(self, target: "Target | None") -> None:
         if target is not None:
             target.go()
 
     def action_palette(self) -> None:
+        from supervisor.tui.modals.palette import Palette, unit_commands
+
         host = host_of(self)
         self.app.push_screen(Palette(self.commands(), lambda query: unit_commands(host, host.go_to_unit, query)), self._run_command)
 
-    def commands(self) -> list[Command]:
+    def commands(self) -> "list[Command]":
         """What the palette offers besides units: the keys of this view, the views, the themes."""
+        from supervisor.tui.modals.palette import Command
+
         found: dict[str, Command] = {}
         for binding, key in self.keys():
             if binding.description and binding.action not in ("palette",):
@@ -165,7 +201,7 @@ class ViewScreen(Screen[None]):
 
         return lambda: self.app.call_later(run)
 
-    def _run_command(self, command: Command | None) -> None:
+    def _run_command(self, command: "Command | None") -> None:
         if command is not None:
             command.run()
 
@@ -195,7 +231,7 @@ class ViewScreen(Screen[None]):
         seen: set[str] = set()
         found = []
         is_typing = isinstance(self.focused, Input)
-        for active in self.active_bindings.values():
+        for active in self._active():
             binding = active.binding
             if is_typing and binding.key not in ("enter", "escape"):
                 continue  # it would be a letter of the text

@@ -5,21 +5,22 @@ when the unit changes, twice a second at most. The pane asks nothing while it is
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.widgets import ContentSwitcher
 
 from supervisor.tui.link.protocol import Json, LinkLost, Refused, Relations
-from supervisor.tui.model import deps, detail
 from supervisor.tui.model.format import one_line
 from supervisor.tui.model.rows import Cell
+from supervisor.tui.model.wrap import BLANK, Line
 from supervisor.tui.widgets.bar import Bar, Piece
 from supervisor.tui.widgets.host import host_of
-from supervisor.tui.widgets.logpane import LogPane
 from supervisor.tui.widgets.textlines import TextLines
+
+if TYPE_CHECKING:
+    from supervisor.tui.widgets.logpane import LogPane
 
 TABS = ("Info", "Log", "Deps", "Runs", "Cfg")
 _REST_S = 0.15
@@ -53,7 +54,6 @@ class DetailPane(Vertical):
 
     DEFAULT_CSS = """
     DetailPane > _Tabs { background: $panel; }
-    DetailPane > ContentSwitcher { height: 1fr; }
     """
     BINDINGS = [
         Binding("left,<", "tab(-1)", "tab before", key_display="←", show=False, id="detail.before"),
@@ -69,12 +69,12 @@ class DetailPane(Vertical):
         self._asked_s = float("-inf")
         self._moved_s = float("-inf")
         self._is_asking = False
+        self._log: LogPane | None = None
+        self._is_focus_wanted = False  # as soon as the log is there
 
     def compose(self) -> ComposeResult:
         yield _Tabs(id="detail-head")
-        with ContentSwitcher(initial="detail-text"):
-            yield TextLines(id="detail-text")
-            yield LogPane(id="detail-log")
+        yield TextLines(id="detail-text")
 
     def on_mount(self) -> None:
         self.flush()
@@ -98,20 +98,39 @@ class DetailPane(Vertical):
     def take_tab(self, name: str) -> None:
         """Show this tab."""
         self._tab = TABS.index(name)
-        self.query_one(ContentSwitcher).current = "detail-log" if name == "Log" else "detail-text"
+        self.query_one(TextLines).display = name != "Log"
+        if self._log is not None:
+            self._log.display = name == "Log"
+        elif name == "Log":
+            self.call_next(self._open_log)
         self._paint(from_top=True)
         self.flush()
+
+    async def _open_log(self) -> None:
+        """The log is made when it is first asked for."""
+        from supervisor.tui.widgets.logpane import LogPane
+
+        if self._log is None:
+            self._log = LogPane(id="detail-log")
+            await self.mount(self._log)
+            self._log.display = self.tab == "Log"
+            self.flush()
+            if self._is_focus_wanted:
+                self.focus_content()
 
     def action_tab(self, step: int) -> None:
         self.take_tab(TABS[(self._tab + step) % len(TABS)])
         self.focus_content()
 
     def focus_content(self) -> None:
-        """Put the keys into what is shown."""
-        if self.tab == "Log":
-            self.query_one(LogPane).focus_log()
-        else:
+        """Put the keys into what is shown, or what is about to be."""
+        self._is_focus_wanted = False
+        if self.tab != "Log":
             self.query_one(TextLines).focus()
+        elif self._log is not None and self._log.is_mounted:
+            self._log.focus_log()
+        else:
+            self._is_focus_wanted = True
 
     def flush(self) -> None:
         """Paint what is new, and ask for what is missing; called by the flush of the screen it stands in."""
@@ -119,10 +138,9 @@ class DetailPane(Vertical):
             return
         self._ask_if_due()
         self._paint()
-        if self.tab == "Log" and self._unit is not None:
-            pane = self.query_one(LogPane)
-            pane.show_units([self._unit])
-            pane.flush()
+        if self.tab == "Log" and self._unit is not None and self._log is not None and self._log.is_mounted:
+            self._log.show_units([self._unit])
+            self._log.flush()
 
     # Asking.
 
@@ -174,13 +192,15 @@ class DetailPane(Vertical):
         if self.tab != "Log":
             self.query_one(TextLines).show(self._lines(unit), from_top)
 
-    def _lines(self, unit: Any) -> Sequence[detail.Line]:
+    def _lines(self, unit: Any) -> Sequence[Line]:
         host, answers = host_of(self), self._answers
         if unit is None:
             return [(Cell("no unit is chosen" if self._unit is None else "there is no such unit any more", "dim"),)]
         if answers.trouble:
             return [(Cell(answers.trouble, "failed"),)]
-        now_s = host.clock.time_s()
+        from supervisor.tui.model import detail  # once there is a unit to tell of
+
+        now_s = host.seen_time_s
         if self.tab == "Info":
             errors = host.session.status.get("load_errors") or ()
             usage = host.figures.get(unit.name)
@@ -193,7 +213,9 @@ class DetailPane(Vertical):
             return self._dep_lines(unit.name, now_s)
         return detail.config_lines(answers.definition) if answers.definition is not None else [(Cell("asking …", "dim"),)]
 
-    def _dep_lines(self, unit: str, now_s: float) -> Sequence[detail.Line]:
+    def _dep_lines(self, unit: str, now_s: float) -> Sequence[Line]:
+        from supervisor.tui.model import deps, detail
+
         host, relations = host_of(self), self._answers.relations
         if relations is None:
             return [(Cell("asking …", "dim"),)]
@@ -204,4 +226,4 @@ class DetailPane(Vertical):
 
         needs = detail.dep_lines("needs", deps.needs(unit, relations, rank), host.store.get, now_s, host.ascii)
         needed = detail.dep_lines("needed by", deps.needed_by(unit, relations, rank), host.store.get, now_s, host.ascii)
-        return [*needs, detail.BLANK, *needed]
+        return [*needs, BLANK, *needed]

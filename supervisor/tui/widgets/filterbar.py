@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from textual.app import ComposeResult
+from rich.text import Text
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
@@ -17,6 +17,7 @@ class FilterBar(Horizontal):
     FilterBar.-shown { display: block; }
     FilterBar > Label { width: auto; padding: 0 0 0 1; }
     FilterBar > Input { width: 1fr; }
+    FilterBar > .filter--fault { max-width: 75%; padding: 0 1 0 0; }
     """
     BINDINGS = [
         Binding("enter", "keep", "keep it", priority=True, id="filter.keep"),
@@ -37,12 +38,13 @@ class FilterBar(Horizontal):
         self._sign = sign
         self._placeholder = placeholder
 
-    def compose(self) -> ComposeResult:
-        yield Label(self._sign, classes="filter--sign")
-        # A cursor that blinks would repaint an idle screen twice a second.
-        field = Input(placeholder=self._placeholder, compact=True, select_on_focus=False)
-        field.cursor_blink = False
-        yield field
+    def _field(self) -> Input:
+        """The field; it and its neighbours are made when it is first opened, so that no start waits for them."""
+        if not self.children:
+            field = Input(placeholder=self._placeholder, compact=True, select_on_focus=False)
+            field.cursor_blink = False  # it would repaint an idle screen twice a second
+            self.mount(Label(self._sign, classes="filter--sign"), field, Label("", classes="filter--fault"))
+        return self.query_one(Input)
 
     @property
     def is_open(self) -> bool:
@@ -50,12 +52,17 @@ class FilterBar(Horizontal):
 
     def open(self, text: str) -> None:
         """Show it with this text, ready to be typed on."""
-        field = self.query_one(Input)
+        field = self._field()
+        self.tell("")
         self.add_class("-shown")
         with self.prevent(Input.Changed):
             field.value = text
         field.cursor_position = len(text)
         self.screen.set_focus(field)  # at once: `focus` waits its turn, and what is typed meanwhile would be keys of the list
+
+    def tell(self, fault: str) -> None:
+        """Say why what is typed cannot be used, beside it; "" when it can."""
+        self.query_one(".filter--fault", Label).update(Text(fault))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.is_open
@@ -69,7 +76,7 @@ class FilterBar(Horizontal):
         self._hide()
 
     def action_close(self, text: str) -> None:
-        if self.query_one(Input).value != text:
+        if self._field().value != text:
             self.post_message(self.Edited(text))
         self._hide()
 

@@ -54,6 +54,13 @@ class Host(Protocol):
     def link(self) -> LinkState:
         """How the connection stands."""
 
+    @property
+    def seen_time_s(self) -> float:
+        """The time, in seconds since the epoch, of which what is shown is true: now, or when supd was last heard if that is no longer so.
+
+        Ages and countdowns of units are made from it, for nobody knows whether they went on.
+        """
+
     def request_flush(self) -> None:
         """Something changed: paint before long. Cheap; to be called for every change."""
 

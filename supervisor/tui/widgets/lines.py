@@ -83,6 +83,8 @@ class LineList(Widget, can_focus=True):
         self._strips: LRUCache[object, Strip] = LRUCache(_STRIPS_KEPT)
         self._painted: dict[int, object] = {}  # what stands on each row of the screen, so that only what differs is refreshed
         self._current: str | None = None
+        # The row that was left out by another choice of rows while the cursor stood on it, and its line; None once anybody has moved.
+        self._left: tuple[str, int] | None = None
         self._part_styles: dict[str, Style] | None = None
         self._ground, self._behind = Style(), Color(0, 0, 0)
 
@@ -102,16 +104,25 @@ class LineList(Widget, can_focus=True):
 
     # What it shows.
 
-    def put(self, keys: Sequence[str], empty: str, sort: tuple[str, bool]) -> None:
-        """From now on these rows, in this order; `empty` is said when there is none; `sort` is the key and whether it is turned round."""
-        cursor = keys.index(self._current) if self._current in keys else None
-        if cursor is None and self._current is not None:
+    def put(self, keys: Sequence[str], empty: str, sort: tuple[str, bool], is_other_choice: bool = False) -> None:
+        """From now on these rows, in this order; `empty` is said when there is none; `sort` is the key and whether it is turned round.
+
+        `is_other_choice`: because a person wants other rows now. Then the cursor's row stays where it is on the screen, and who takes a
+        filter away again without having moved is back where he was.
+        """
+        wanted, line = self._current, self.view.cursor - self.view.top
+        if is_other_choice and self._left is not None and self._left[0] in keys:
+            (wanted, line), self._left = self._left, None
+        cursor = keys.index(wanted) if wanted in keys else None
+        if cursor is None and wanted is not None:
+            if is_other_choice and self._left is None:
+                self._left = (wanted, line)
             cursor = min(self.view.cursor, len(keys) - 1)  # its row is gone: stay where it stood
         self._keys, self._empty, self._sort = keys, empty, sort
         self.view.total = len(keys)
         if cursor is not None:
-            if self.is_anchored:
-                self.view.top = max(0, self.view.top + cursor - self.view.cursor)
+            if self.is_anchored or is_other_choice:
+                self.view.top = max(0, cursor - line)
             self.view.cursor = cursor
         self.view.resize(self.size.height - _HEAD_LINES, len(keys))
         self._tell()
@@ -171,6 +182,7 @@ class LineList(Widget, can_focus=True):
 
     def _move_to(self, row: int) -> None:
         top, before = self.view.top, self.view.cursor
+        self._left = None
         self.view.move(row)
         if self.view.top != top:
             self._repaint()
@@ -195,6 +207,7 @@ class LineList(Widget, can_focus=True):
         self._scroll(-_WHEEL_ROWS)
 
     def _scroll(self, rows: int) -> None:
+        self._left = None
         self.view.scroll(rows)
         self._tell()
         self._repaint()

@@ -13,7 +13,10 @@ _WIDE_CELLS = 120
 
 @dataclass(frozen=True, slots=True)
 class LogStatus:
-    """What the pane knows beside its reader. `lines` in memory; `rate`: lines a second, None while unknown."""
+    """What the pane knows beside its reader.
+
+    `lines` in memory; `rate`: lines a second, None while unknown; `is_cut_off`: nothing is heard of supd, so nothing can come.
+    """
 
     title: str
     lines: int = 0
@@ -22,6 +25,7 @@ class LogStatus:
     is_at_begin: bool = False
     trouble: str = ""
     has_focus: bool = True
+    is_cut_off: bool = False
 
 
 def log_pieces(reader: LogReader, status: LogStatus, width: int) -> list[Piece]:
@@ -29,7 +33,7 @@ def log_pieces(reader: LogReader, status: LogStatus, width: int) -> list[Piece]:
     is_wide = width >= _WIDE_CELLS
     wanted = reader.wanted
     pieces = [Piece("LOG", "title" if status.has_focus else "dim"), Piece(status.title, "strong" if status.has_focus else "", rank=1)]
-    pieces.append(_state(reader, is_wide))
+    pieces.append(_state(reader, status.is_cut_off))
     if wanted.least_level:
         pieces.append(Piece(f"lvl ≥ {levels.NAMES[wanted.least_level]}", "accent", rank=2, action="level"))
     if wanted.since_us or wanted.until_us is not None:
@@ -52,9 +56,9 @@ def log_pieces(reader: LogReader, status: LogStatus, width: int) -> list[Piece]:
     return pieces
 
 
-def _state(reader: LogReader, is_wide: bool) -> Piece:
+def _state(reader: LogReader, is_cut_off: bool) -> Piece:
     if reader.view.follows:
-        return Piece("● follow", "running", rank=1)
+        return Piece("◌ waits for supd", "warning", rank=1) if is_cut_off else Piece("● follow", "running", rank=1)
     fresh = reader.view.fresh
     text = f"❚❚ paused +{count(fresh)} new (f)" if fresh else "❚❚ paused (f)"
     return Piece(text, "warning", rank=0, action="follow")

@@ -9,7 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 
+from rich.text import Text
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
@@ -18,10 +20,11 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from supervisor.tui.link.logfeed import LogFeed
-from supervisor.tui.logs.filters import Filter
+from supervisor.tui.logs.filters import Filter, pattern
 from supervisor.tui.logs.reader import ERRORS, LogReader
 from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
 from supervisor.tui.model.format import count
+from supervisor.tui.model.linkstate import LIVE
 from supervisor.tui.widgets.bar import Bar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.logbar import LogStatus, log_pieces
@@ -33,6 +36,7 @@ from supervisor.tui.widgets.logview import LogView
 _SLICE_S = 0.008  # of work between two looks at the keyboard
 _NEAR_LINES = 200  # so near the end of what is in memory, more is fetched
 _TYPED_S = 0.015  # keys of one paste are one change
+_ASK_LINES = 1
 _ASKED = {"/": "search", "&": "filter", "\\": "leave out"}
 
 
@@ -43,6 +47,7 @@ class LogPane(Vertical):
     LogPane { height: 1fr; }
     LogPane > .log--ask { height: 1; display: none; background: $panel; }
     LogPane .log--ask > Label { padding: 0 1; color: $accent; }
+    LogPane .log--ask > .log--fault { color: $warning; max-width: 75%; height: 1; }
     LogPane .log--ask > Input { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
     LogPane > Bar { background: $panel; }
     """
@@ -87,6 +92,7 @@ class LogPane(Vertical):
             typed = Input(select_on_focus=False, compact=True)
             typed.cursor_blink = False
             yield typed
+            yield Label("", classes="log--fault")
 
     def on_mount(self) -> None:
         self._ends = RunEnds(host_of(self).transport, self._learned)
@@ -171,11 +177,11 @@ class LogPane(Vertical):
         self._show_bar()
 
     def _show_bar(self) -> None:
-        feed = self.feed
+        feed, host = self.feed, host_of(self)
         status = LogStatus(
             self.title, self._rate.lines or len(self.reader.store), self._rate.lines_a_second,
             feed is not None and (feed.is_paging or not feed.is_open), feed is None or feed.is_at_begin,
-            feed.trouble if feed is not None else "", self.view.has_focus,
+            feed.trouble if feed is not None else "", self.view.has_focus, host.link.phase != LIVE,
         )  # fmt: skip
         self.query_one("#log-bar", Bar).show(log_pieces(self.reader, status, self.size.width))
 
@@ -193,17 +199,22 @@ class LogPane(Vertical):
         position, total = view.position()
         is_short = total < view.rows and self.reader.index.is_complete
         if (is_short or (not view.follows and position < _NEAR_LINES)) and not feed.is_at_begin:
-            self.run_worker(feed.page_back(self.reader.wanted if self.reader.hides else Filter()), group="page", exclusive=True)
+            self._start(partial(feed.page_back, self.reader.wanted if self.reader.hides else Filter()), "page")
         elif not view.follows and total:
             last = view.index.id_at(min(total - 1, position + view.rows + _NEAR_LINES))
             before_hole = self.reader.store.hole_between(view.index.id_at(position), last)
             if before_hole is not None:
-                self.run_worker(feed.fill(before_hole), group="page", exclusive=True)
+                self._start(partial(feed.fill, before_hole), "page")
 
     def _work(self) -> None:
-        # The function, not its coroutine: one that a closing app no longer begins must not be there to be missed.
-        build: Callable[[], Coroutine[None, None, None]] = self._build
-        self.run_worker(build, group="index", exclusive=True)  # type: ignore[arg-type]  # their union leaves mypy nothing to infer
+        self._start(self._build, "index")
+
+    def _start(self, work: Callable[[], Coroutine[None, None, object]], group: str) -> None:
+        """Begin this instead of what its group does now.
+
+        The function, not its coroutine: one that the next, or a closing app, keeps from beginning must not be there to be missed.
+        """
+        self.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]  # their union leaves mypy nothing to infer
 
     async def _build(self) -> None:
         """Look at all lines for the filter and the count of hits, in slices."""
@@ -242,6 +253,7 @@ class LogPane(Vertical):
         """Open the line to type into."""
         self._asking = what
         self.query_one(Label).update(f"{_ASKED[what]} {what}")
+        self._tell_fault("")
         typed = self.query_one(Input)
         typed.value = {"/": self.reader.search, "&": self.reader.wanted.include, "\\": self.reader.wanted.exclude}[what]
         typed.cursor_position = len(typed.value)
@@ -260,7 +272,13 @@ class LogPane(Vertical):
             return
         self._use(text)
 
+    def _tell_fault(self, text: str) -> None:
+        """What is no regular expression is meant as it is typed, and that is said."""
+        fault = pattern(text).fault
+        self.query_one(".log--fault", Label).update(Text(f"as text, for: {fault}" if fault else ""))
+
     def _use(self, text: str) -> None:
+        self._tell_fault(text)
         if self._asking == "/":
             if text != self.reader.search:
                 self.reader.look_for(text)
@@ -287,6 +305,7 @@ class LogPane(Vertical):
     def _close_ask(self) -> None:
         self._asking = ""
         self.query_one(".log--ask").display = False
+        self.view.take_height(self.view.size.height + _ASK_LINES)  # now: a search that is sent off must find its place in the whole
         self.screen.set_focus(self.view)
 
     def action_clear(self) -> None:
@@ -322,7 +341,7 @@ class LogPane(Vertical):
         self._seek(Filter(), step, "run", kind=RUN)
 
     def _seek(self, wanted: Filter, step: int, what: str, *, kind: int = TEXT, is_first: bool = False) -> None:
-        self.run_worker(self._seeking(wanted, step, what, kind, is_first), group="seek", exclusive=True)
+        self._start(partial(self._seeking, wanted, step, what, kind, is_first), "seek")
 
     async def _seeking(self, wanted: Filter, step: int, what: str, kind: int, is_first: bool) -> None:
         """Go to the next such line; a first search that finds nothing below looks above."""

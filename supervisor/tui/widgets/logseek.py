@@ -17,6 +17,8 @@ async def next_line(reader: LogReader, feed: LogFeed | None, wanted: Filter, ste
     start = reader.view.cursor
     if is_first and start is not None and reader.index.holds(start) and wanted.matches(reader.store.line(start)):
         return start
+    while reader.index.build():  # what a filter has not looked at yet would be passed over
+        await asyncio.sleep(0)
     while True:
         for found in reader.seek(wanted, step, kind=kind, start=start):
             if found is not None:

@@ -226,10 +226,15 @@ class LogView(Widget, can_focus=True):
     # Painting.
 
     def on_resize(self, event: events.Resize) -> None:
-        self._width, self._height = event.size
-        self.reader.view.rows = max(1, self._height)
-        self.forget()
+        self._width = event.size.width
+        self.take_height(event.size.height)
         self.on_moved()
+
+    def take_height(self, height: int) -> None:
+        """Be so many lines high, from now on or as soon as the screen is laid out anew."""
+        self._height = height
+        self.reader.view.rows = max(1, height)
+        self.forget()
 
     def on_focus(self) -> None:
         self.look_again()

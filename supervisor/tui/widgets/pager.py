@@ -47,7 +47,10 @@ def pager_command() -> list[str]:
 
 
 def saved(reader: LogReader) -> Iterator[bytes]:
-    """The shown lines as a file: bytes as they were written; with several units, time and unit before each."""
+    """The shown lines as a file: bytes as they were written; with several units, time and unit before each.
+
+    A line of which memory keeps only the begin ends with how much is missing: all of it is in the unit's own log.
+    """
     has_prefix = len(reader.units) > 1
     index = reader.view.index
     for start in range(0, len(index), 1000):
@@ -59,4 +62,5 @@ def _saved(line: Line, has_prefix: bool) -> bytes:
     if line.kind != TEXT:
         return b"-- %s --\n" % (f"{line.unit}: run {line.run.hex()}".encode() if line.kind == RUN else line.text)
     before = f"{paint.time_text(line.time_us, paint.TIME_FULL)} {line.unit}: ".encode() if has_prefix else b""
-    return before + line.text + b"\n"
+    missing = line.length - len(line.text)
+    return before + line.text + (b" [... %d bytes more are in the log]" % missing if missing else b"") + b"\n"

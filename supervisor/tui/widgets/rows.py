@@ -17,6 +17,7 @@ from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
 
 _GUTTER_CELLS = 1
+_BAR_CELLS = 2  # the scroll bar, and a blank before it
 _ROWS_MEASURED = 500  # the widths of columns follow the first rows; others are cut to them
 
 
@@ -32,15 +33,17 @@ class RowList(LineList):
         self._widths: dict[int, int] = {}
         self._grows_at_top = grows_at_top
 
-    def show(self, columns: Sequence[Column], rows: Sequence[Row], empty: str, sort: tuple[str, bool]) -> None:
-        """From now on these rows; `empty` is said when there is none; `sort` is the column's key and whether it is turned round."""
+    def show(
+        self, columns: Sequence[Column], rows: Sequence[Row], empty: str, sort: tuple[str, bool], is_other_choice: bool = False
+    ) -> None:
+        """From now on these rows; the rest is `put`'s."""
         follows = self.follows
         self._columns, self._rows = columns, {row.key: row for row in rows}
         self._measure()
         if follows and rows:
             self.view.top, self.view.cursor = 0, 0
             self._current_is(rows[0].key)
-        self.put([row.key for row in rows], empty, sort)
+        self.put([row.key for row in rows], empty, sort, is_other_choice)
 
     @property
     def follows(self) -> bool:
@@ -62,7 +65,7 @@ class RowList(LineList):
         super().on_resize()
 
     def _measure(self) -> None:
-        room = self.size.width - _GUTTER_CELLS - 1  # the last cell is the scroll bar's
+        room = self.size.width - _GUTTER_CELLS - _BAR_CELLS
         self._widths = widths(self._columns, islice(self._rows.values(), _ROWS_MEASURED), room) if self._columns else {}
 
     def head_cells(self) -> tuple[int, Sequence[tuple[str, str, int, bool]]]:

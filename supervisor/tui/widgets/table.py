@@ -13,6 +13,7 @@ from supervisor.tui.widgets.columns import GUTTER_CELLS, NAME, NOTE, STATE, Layo
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
 
+_BAR_CELLS = 2  # the scroll bar, and a blank before it
 _NOTE_LEAST_CELLS = 8  # a note behind the name that would be shorter says nothing
 
 
@@ -25,10 +26,10 @@ class UnitTable(LineList):
         self._columns_now: Layout | None = None
         self._columns_key = (0, 0)
 
-    def show(self, names: Sequence[str], empty: str, sort: tuple[str, bool]) -> None:
-        """From now on these units, in this order; `empty` is said when there is none; `sort` is the key and whether it is turned round."""
+    def show(self, names: Sequence[str], empty: str, sort: tuple[str, bool], is_other_choice: bool = False) -> None:
+        """From now on these units, in this order; the rest is `put`'s."""
         self._longest = max((len(name) for name in names if not is_head(name)), default=0)
-        self.put(names, empty, sort)
+        self.put(names, empty, sort, is_other_choice)
 
     @property
     def current_unit(self) -> str | None:
@@ -45,7 +46,7 @@ class UnitTable(LineList):
         key = (self.outer_size.width, self._longest)
         if self._columns_now is None or self._columns_key != key:
             self._columns_key = key
-            self._columns_now = layout_for(key[0] - 1, self._longest)  # the last cell is the scroll bar's
+            self._columns_now = layout_for(key[0] - _BAR_CELLS, self._longest)
         return self._columns_now
 
     def head_cells(self) -> tuple[int, Sequence[tuple[str, str, int, bool]]]:
@@ -58,7 +59,7 @@ class UnitTable(LineList):
         unit = host.store.get(key)
         if unit is None:
             return (key,)
-        cells = cells_of(unit, host.figures.get(key), self._columns, host.clock.time_s())
+        cells = cells_of(unit, host.figures.get(key), self._columns, host.seen_time_s)
         warning = note_of(unit.brief) if is_warning(unit.brief) else ""
         look = (unit.look.symbol, unit.look.ascii, unit.look.style)
         return (cells, warning, unit.is_fault, look, key in host.marked)
@@ -76,7 +77,7 @@ class UnitTable(LineList):
         symbol = "?" if host.store.is_stale else unit.look.ascii if host.ascii else unit.look.symbol
         segments = [Segment(mark, base + looks["mark"]), Segment(symbol + " ", tint), Segment(" ", base)]
         columns = self._columns
-        cells = cells_of(unit, host.figures.get(unit.name), columns, host.clock.time_s())
+        cells = cells_of(unit, host.figures.get(unit.name), columns, host.seen_time_s)
         for (column, width), text in zip(columns.columns, cells, strict=True):
             if column is NAME:
                 segments += self._named(unit, text, width, columns.has_notes, base)

@@ -12,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor.tui.model.detail import Line, wrapped
+from supervisor.tui.model.wrap import Line, wrapped
 from supervisor.tui.widgets.host import host_of
 
 _WHEEL_LINES = 3

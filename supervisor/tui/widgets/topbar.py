@@ -113,7 +113,7 @@ def _back(host: Host, link: LinkState) -> list[Piece]:
     outage = link.outage
     assert outage is not None
     what = (
-        f"{count(outage.recovered)} events recovered, 0 lost"
+        f"{count(outage.recovered)} event{'' if outage.recovered == 1 else 's'} recovered, 0 lost"
         if outage.is_complete
         else "events may have been missed; everything was fetched anew"
     )

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _READ_BYTES = 1 << 16
+_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}  # an installed program has its bytecode; the first of several starts makes it
 
 
 class Terminal:
@@ -34,7 +35,7 @@ class Terminal:
         self._recent = b""
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            settings = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", **(environ or {})}
+            settings = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", **_INSTALLED, **(environ or {})}
             os.execvpe(argv[0], list(argv), {**os.environ, **settings})
         self.started_s = time.monotonic()
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
