@@ -35,9 +35,11 @@ async def paint():
 
 asyncio.run(paint())
 """
-LATER = ("doing", "editing", "web", "bindings", "modals", "logs", "model.detail", "model.deps", "model.edits", "screens.logs", "screens.deps",
-         "screens.timers", "screens.runs", "screens.events", "screens.runlog", "screens.unitdetail", "widgets.logpane", "widgets.logview",
-         "link.logfeed")  # fmt: skip
+LATER = (
+    "doing", "editing", "web", "bindings", "modals", "logs", "model.detail", "model.deps", "model.edits", "screens.logs", "screens.deps",
+    "screens.timers", "screens.runs", "screens.events", "screens.runlog", "screens.unitdetail", "widgets.logpane", "widgets.logview",
+    "link.logfeed",
+)  # fmt: skip
 HEAVY = ("pydantic", "tomllib", "aiohttp", "textual_serve", "sqlite3", "supervisor.client.logpages", "supervisor.client.inotify")
 
 
