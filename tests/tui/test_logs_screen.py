@@ -18,10 +18,10 @@ async def test_the_newest_lines_are_there_and_new_ones_follow(logs: Logs) -> Non
     logs.web.say(*[f"line {number}" for number in range(50)])
     async with logs.app.run_test(size=(80, 24)) as pilot:
         await logs.opened(pilot)
-        await until(pilot, lambda: logs.shown()[-1] == "line 49", "the end")
+        await until(pilot, lambda: logs.shown()[-1:] == ["line 49"], "the end")
         assert "follow" in logs.bar
         logs.web.say("fresh")
-        await until(pilot, lambda: logs.shown()[-1] == "fresh", "what came")
+        await until(pilot, lambda: logs.shown()[-1:] == ["fresh"], "what came")
 
 
 async def test_a_filter_is_used_while_it_is_typed(logs: Logs) -> None:
