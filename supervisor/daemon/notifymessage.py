@@ -4,7 +4,8 @@
 - Lines are separated by newlines or carriage returns, empty ones do not count. A backslash goes and keeps the next character
   as it is; a backslash at the very end spoils the message.
 - A line `BARRIER=1` makes the message a barrier: nothing else in it counts.
-- READY=1, RELOADING=1 and STOPPING=1 are exact lines, and the last of them wins; of every other key the first line wins.
+- READY=1, RELOADING=1 and STOPPING=1 are exact lines, and the last of them wins; of every other key the first line wins. A RELOADING=1
+  before the READY=1 that wins stays: a whole reload may be told of in one message.
 - STATUS that is not UTF-8 is an empty status.
 - Numbers are C's (`strtoul` with base 0); what is not a number is dropped and said so.
 
@@ -69,6 +70,7 @@ def _fields(lines: list[bytes]) -> Message:
     fields: dict[str, str] = {}
     notes: list[str] = []
     state = ""
+    is_reloading = False
     for line in lines:
         raw_key, separator, raw_value = line.partition(b"=")
         key = raw_key.decode("utf-8", "replace")
@@ -76,9 +78,13 @@ def _fields(lines: list[bytes]) -> Message:
             continue
         if key in _STATES:
             # RELOADING=0 and the like mean nothing (sd_notify(3)): only the exact line counts.
-            state = key if raw_value == b"1" else state
+            if raw_value == b"1":
+                state = key
+                is_reloading = is_reloading or key == "RELOADING"
         elif key not in fields:
             fields[key] = _status(raw_value, notes) if key == "STATUS" else raw_value.decode("utf-8", "replace")
+    if state == "READY" and is_reloading:
+        fields["RELOADING"] = "1"
     if state:
         fields[state] = "1"
     for key in _NUMBERS:

@@ -255,10 +255,6 @@ def emptied(core: Core, state: UnitState) -> None:
     sub = state.sub
     if sub == S.START and state.is_main_known:
         _start_lost_main(core, state, service, state.result)
-    elif sub in (S.START, S.START_POST) and state.pid_file_token:
-        state.pid_file_token = 0
-        state.failed_text = "its processes ended before a main process was known"
-        life.enter_signal(core, state, S.STOP_SIGTERM, Result.PROTOCOL)
     elif sub == S.RUNNING:
         life.enter_running(core, state, Result.SUCCESS)
     elif sub in (S.STOP_WATCHDOG, S.STOP_SIGTERM, S.STOP_SIGKILL):

@@ -251,8 +251,6 @@ class Reactions:
         state = self._core.states.get(name)
         if self._core.is_kept_down(name) or (state is not None and (state.job is not None or not state.active.is_down)):
             return False
-        if state is not None and state.sub in _BEFORE_RESTART:
-            return False
         if state is not None and state.failed_step == "start-limit":
             return False  # given up: only a person, or another unit's start, tries again
         for other in self._core.graph.concerned(name, "upheld_by"):

@@ -18,7 +18,8 @@ UNDERSTOOD: dict[bytes, dict[str, str]] = {
     b"ready=1": {"ready": "1"},
     b"": {},
     b"READY=1\nRELOADING=1": {"RELOADING": "1"},
-    b"RELOADING=1\nSTOPPING=1\nREADY=1": {"READY": "1"},
+    b"RELOADING=1\nSTOPPING=1\nREADY=1": {"RELOADING": "1", "READY": "1"},
+    b"STOPPING=1\nREADY=1": {"READY": "1"},
     b"RELOADING=0\nREADY=1\nREADY=0": {"READY": "1"},
     b"ERRNO=ENOENT": {"ERRNO": "2"},
     b"ERRNO=0x10": {"ERRNO": "16"},
@@ -37,6 +38,11 @@ UNDERSTOOD: dict[bytes, dict[str, str]] = {
     b"STATUS=" + b"z" * (SIZE_MAX_BYTES - 7): {"STATUS": "z" * (SIZE_MAX_BYTES - 7)},
     b"STATUS=" + b"z" * (SIZE_MAX_BYTES - 6): {},
 }
+
+
+def test_what_was_said_last_of_the_three_comes_last_also_where_a_whole_reload_is_told_of_at_once() -> None:
+    # systemd 253 and later: RELOADING=1, MONOTONIC_USEC= and READY=1 in one message end the reload of a service of type notify-reload.
+    assert list(parse(b"READY=0\nRELOADING=1\nMONOTONIC_USEC=7\nREADY=1").fields) == ["MONOTONIC_USEC", "RELOADING", "READY"]
 
 
 @pytest.mark.parametrize("raw", UNDERSTOOD, ids=lambda raw: repr(raw[:40]))

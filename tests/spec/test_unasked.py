@@ -1,0 +1,82 @@
+"""What the engine does of its own accord when units change without being asked to, and what it leaves alone (systemd's unit_notify)."""
+
+import pytest
+
+from supervisor.engine.reactions import AUTOMATIC_BURST, AUTOMATIC_INTERVAL_US
+from supervisor.model import effects as do
+from supervisor.model.states import JobType, Phase
+from tests.spec.behaviour import Process, exits, runs, says_ready, stubborn
+from tests.spec.build import SECOND, unit
+from tests.spec.world import World
+
+
+def test_who_waits_for_its_restart_came_up_and_what_conflicts_with_it_goes() -> None:
+    world = World(unit("a", restart="always", restart_us=100 * SECOND, conflicts=["b"]), unit("b"), unit("c", conflicts=["a"]))
+    world.behave("a", exits(1, after_us=2 * SECOND))
+    world.start("a")
+    world.start("b", mode="ignore-dependencies")
+    world.start("c", mode="ignore-dependencies")
+    assert [world.active(name) for name in "abc"] == ["active", "active", "active"]
+    world.advance(2 * SECOND)
+    assert world.sub("a") == "auto-restart"
+    assert [world.active(name) for name in "bc"] == ["inactive", "inactive"]
+
+
+def test_a_stop_is_passed_on_to_who_is_up_and_makes_no_job_for_who_is_down() -> None:
+    world = World(unit("a"), unit("b", requires=["a"]), unit("c", requires=["a"]))
+    world.start("b")
+    world.stop("a")
+    assert sorted(job.unit for job in world.finished.values() if job.type == JobType.STOP) == ["a", "b"]
+
+
+@pytest.mark.parametrize("keys", [{"is_masked": True}, {"load_error": "no good"}])
+def test_a_boot_into_what_cannot_be_started_starts_nothing_and_says_so(keys: dict[str, object]) -> None:
+    world = World(unit("a", wants=["b"], **keys), unit("b"))
+    world.boot("a")
+    assert (world.finished, world.active("b")) == ({}, "inactive")
+    assert [reason.what for reason in world.engine.core.states["a"].because] == ["transaction"]
+
+
+def test_upholding_asks_sixteen_times_in_ten_seconds_and_again_only_when_they_are_over() -> None:
+    world = World(unit("a", upholds=["b"]), unit("b", start_limit_interval_us=0))
+    tenth_us = SECOND // 10
+    # It comes up with a; the window begins as it is started for the first time after that, and what is started last ends with the window.
+    short = exits(1, after_us=tenth_us)
+    world.behave("b", *[short] * AUTOMATIC_BURST, exits(1, after_us=AUTOMATIC_INTERVAL_US - (AUTOMATIC_BURST - 1) * tenth_us), runs())
+    world.start("a")
+    world.advance(tenth_us + AUTOMATIC_INTERVAL_US)
+    assert (world.active("b"), world.starts("b")) == ("failed", 1 + AUTOMATIC_BURST)
+    world.advance(1)
+    assert (world.active("b"), world.starts("b")) == ("active", 2 + AUTOMATIC_BURST)
+
+
+@pytest.mark.parametrize("mode", ["terminate", "abort"])
+def test_what_kill_mode_mixed_left_alone_is_killed_where_exec_stop_post_does_not_even_begin(mode: str) -> None:
+    world = World(unit("a", kill_mode="mixed", exec_stop_post="sweep", timeout_stop_us=SECOND, timeout_stop_failure_mode=mode))
+    world.behave("a", runs(leaves=(stubborn(),)))
+    world.behave("a", Process(prepare_takes_us=1000 * SECOND), phase=Phase.STOP_POST)
+    world.start("a")
+    world.stop("a")
+    world.advance(10 * SECOND)
+    assert (world.state("a"), world.processes("a")) == (("failed", "failed", "timeout"), [])
+
+
+@pytest.mark.parametrize(("stamp", "sub"), [("NOW", "running"), ("1", "reload-signal"), (None, "reload-signal")])
+def test_a_reload_that_is_told_of_as_begun_and_over_at_once_needs_the_proof_that_it_is_this_one(stamp: str | None, sub: str) -> None:
+    words = {"RELOADING": "1", **({"MONOTONIC_USEC": stamp} if stamp else {}), "READY": "1"}
+    world = World(unit("a", type="notify-reload"))
+    world.behave("a", says_ready(says_on_signal={1: (words,)}))
+    world.start("a")
+    world.advance(SECOND)
+    answer = world.reload("a")
+    assert world.sub("a") == sub
+    assert world.job_result(answer) == ("done" if sub == "running" else None)
+
+
+def test_words_of_a_reload_mean_nothing_to_one_that_runs() -> None:
+    world = World(unit("a", type="notify-reload"))
+    world.start("a")
+    before = len(world.history)
+    world.notify("a", RELOADING="1", MONOTONIC_USEC=str(world.now_us), READY="1")
+    assert world.sub("a") == "running"
+    assert not any(isinstance(thing, do.Record) and thing.kind == "state" for _, thing in world.history[before:])
