@@ -91,17 +91,18 @@ class Jobs:
             if jobtypes.is_conflicting(old.type, planned.type):
                 self.finish(state, JobResult.CANCELED, f"a {planned.type} job replaced it", is_recursive=False)
             else:
-                return self._merge_into(state, old, planned.type, is_manual=is_manual)
+                return self._merge_into(state, old, planned, is_manual=is_manual)
         job = Job(
             core.mint(),
             planned.type,
             planned.unit,
             is_irreversible=mode == JobMode.REPLACE_IRREVERSIBLY,
-            ignores_order=planned.ignores_order or mode == JobMode.IGNORE_DEPENDENCIES,
+            ignores_order=mode == JobMode.IGNORE_DEPENDENCIES,
             is_manual=is_manual,
             is_propagated_restart=planned.type == RESTART and not is_manual,
             by=by,
             created_us=core.now.mono_us,
+            waived=planned.waived,
         )
         state.job = job
         core.job_count += 1
@@ -109,16 +110,18 @@ class Jobs:
         self._ready.append(job.unit)
         return job.id
 
-    def _merge_into(self, state: UnitState, old: Job, type_: JobType, *, is_manual: bool) -> int:
+    def _merge_into(self, state: UnitState, old: Job, planned: Planned, *, is_manual: bool) -> int:
         """Merge a wish into the job that is there; a running one that does not cover it begins again (job_install)."""
+        type_ = planned.type
         merged = jobtypes.merge_and_collapse(old.type, type_, self._core.active(state.name))
         assert merged is not None
         covers = old.state == JobState.WAITING or (type_ != RELOAD and jobtypes.is_superset(old.type, type_))
         old.is_manual = old.is_manual or is_manual
         if not covers:
             old.state = JobState.WAITING
-        if merged != old.type:
+        if merged != old.type or planned.waived:
             old.type = merged
+            old.waived += [name for name in planned.waived if name not in old.waived]
             self._order(state)
         self._ready.append(state.name)
         return old.id

@@ -22,14 +22,14 @@ START, VERIFY, STOP, RELOAD, RESTART = JobType.START, JobType.VERIFY_ACTIVE, Job
 class Planned:
     """One job to be. `needs` and `needed_by` map the other job to whether the link matters."""
 
-    __slots__ = ("ignores_order", "is_conflict", "is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit")
+    __slots__ = ("is_conflict", "is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit", "waived")
 
     def __init__(self, type_: JobType, unit: str) -> None:
         self.type = type_
         self.unit = unit
         self.matters = False  # to the anchor
         self.is_conflict = False  # a stop that another unit's conflict asks for
-        self.ignores_order = False  # a stop on a cycle: carried out without waiting
+        self.waived: list[str] = []  # units that a stop would wait for, were that not a circle
         self.is_wanted_by_root = False  # asked for directly, without being the anchor (boot)
         self.needs: dict[Planned, bool] = {}
         self.needed_by: dict[Planned, bool] = {}
@@ -290,23 +290,31 @@ class Transaction:
         mine = self._type_of(unit)
         if mine is None:
             return
+        waived = self._waived_by(unit)
         for kind, is_mine_after in (("after", True), ("before", False)):
             for other in self._core.graph.of(unit, kind):
                 theirs = self._type_of(other)
-                if theirs is not None and jobtypes.waits_for(mine, theirs, is_mine_after=is_mine_after):
+                if other not in waived and theirs is not None and jobtypes.waits_for(mine, theirs, is_mine_after=is_mine_after):
                     yield other
+
+    def _waived_by(self, unit: str) -> list[str]:
+        if jobs := self._jobs.get(unit):
+            return jobs[0].waived
+        queued = self._core.job_of(unit)
+        return [] if queued is None else queued.waived
 
     def _type_of(self, unit: str) -> JobType | None:
         if jobs := self._jobs.get(unit):
-            return None if jobs[0].ignores_order else jobs[0].type
+            return jobs[0].type
         queued = self._core.job_of(unit)
         return None if queued is None or queued.ignores_order else queued.type
 
     def _give_up_one(self, cycle: list[str]) -> None:
-        for unit in reversed(cycle):
-            jobs = self._jobs.get(unit)
+        for index in reversed(range(len(cycle))):
+            jobs = self._jobs.get(cycle[index])
             if jobs and jobs[0].type == STOP:
-                jobs[0].ignores_order = True  # what shall go down goes down, in whatever order
+                # What shall go down goes down: it does not wait for the next on the circle, and goes on waiting for all others.
+                jobs[0].waived.append(cycle[(index + 1) % len(cycle)])
                 return
         for unit in reversed(cycle):
             jobs = self._jobs.get(unit)

@@ -69,11 +69,11 @@ class Checks:
         self.awaited = {name: units.get(name) for name in held}
         self.in_force = dict(units) | held
         self._learn_order()
-        shown = {name: self.world.engine.show(name)["active_state"] for name in units}
+        shown = {name: self.world.engine.show(name)["active_state"] for name in self.in_force}
         # Nothing is stopped by new definitions alone (events.UnitsLoaded), even where they bind what is up to what is down.
         self.unheld = {
             (name, other)
-            for name, unit in units.items()
+            for name, unit in self.in_force.items()
             for other in unit.dependencies.binds_to
             if shown[name] != "inactive" and shown.get(other) in ("inactive", "failed")
         }
@@ -250,6 +250,12 @@ class Checks:
         if any(other not in seen and self._may_go_on(jobs[other], jobs, seen) for other in job["waits_for"]):
             return True
         spec = self.in_force.get(name)
+        # Whoever follows a unit that is restarted for ever (part_of and the like) is so with it, perhaps before its own start is over.
+        own = spec.dependencies if spec else Dependencies()
+        leaders = own.requires + own.requisite + own.binds_to + own.part_of
+        is_following = any(self.world.engine.show(other)["n_restarts"] > 0 for other in leaders if other in self.in_force)
+        if is_following and job["type"] != "stop":
+            return True
         service = spec.service if spec else None
         if service is None:
             return False
@@ -257,12 +263,6 @@ class Checks:
         is_hanging = shown["sub_state"] in GO_BY_START_TIMEOUT and service.timeout_start_us is None
         # With restart_mode = direct the unit never fails between its lives, so its start job goes on; and whoever waits for an
         # activating unit to be up waits for the next life in any mode (unit_process_job of systemd's unit.c).
-        # Whoever follows such a unit (part_of and the like) is restarted with it each time, perhaps before its own start is over.
-        own = spec.dependencies if spec else Dependencies()
-        leaders = own.requires + own.requisite + own.binds_to + own.part_of
-        is_following = any(self.world.engine.show(other)["n_restarts"] > 0 for other in leaders if other in self.in_force)
-        if is_following and job["type"] != "stop":
-            return True
         is_looping = shown["n_restarts"] > 0 and (
             is_blocker or service.restart_mode == "direct" or (job["type"] in ("verify-active", "reload") and job["state"] == "waiting")
         )

@@ -344,6 +344,19 @@ def test_a_stop_on_an_order_cycle_is_never_given_up() -> None:
     assert (world.machine.living, world.has_left) == ({}, True)
 
 
+@pytest.mark.parametrize("slow", ["a", "b"])
+def test_a_stop_on_an_order_cycle_is_still_waited_for_by_what_is_not_on_it(slow: str) -> None:
+    world = World(unit("a", after=["b", "base"]), unit("b", after=["a", "base"]), unit("base"))
+    world.behave(slow, Process(dies_in_us=3 * SECOND))
+    for name in ("base", "a", "b"):
+        world.start(name)
+    world.shutdown()
+    world.advance(2 * SECOND)
+    assert world.active("base") == "active"
+    world.advance(5 * SECOND)
+    assert (world.machine.living, world.has_left) == ({}, True)
+
+
 def test_a_conflicting_start_stops_units_that_are_ordered_in_a_circle() -> None:
     world = World(unit("a", after=["b"]), unit("b", after=["a"]), unit("c", conflicts=["a", "b"]))
     for name in ("a", "b"):
