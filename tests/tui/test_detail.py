@@ -100,6 +100,8 @@ def test_files_are_shown_as_they_are_with_numbers_and_harmless() -> None:
     assert text(detail.config_lines(definition)) == [
         "/u/web.toml", "   1 [service]", "   2 # note", '   3   exec_start = "a  b"', "", "/u/x",
     ]  # fmt: skip
+    odd = {"files": [{"path": "/u/a.toml", "text": "# a\u2028b\n[service]\n"}]}
+    assert text(detail.config_lines(odd))[2] == "   2 [service]"  # only a line feed ends a line of TOML
     assert text(detail.config_lines({"files": []})) == ["no file makes this unit"]
 
 
