@@ -187,7 +187,8 @@ def config_lines(definition: Json) -> list[Line]:
         if lines:
             lines.append(BLANK)
         lines.append((cell(file["path"], "title"),))
-        for number, text in enumerate(str(file["text"]).removesuffix("\n").split("\n"), start=1):
+        whole = str(file["text"])
+        for number, text in enumerate(whole.removesuffix("\n").split("\n") if whole else (), start=1):
             shown = neutralise(text.expandtabs(4))
             style = "dim" if shown.lstrip().startswith("#") else "key" if shown.startswith("[") else ""
             lines.append((Cell(f"{number:>4} ", "dim"), Cell(shown, style)))
