@@ -203,7 +203,7 @@ class History:
                 self._trouble = f"cannot use {self.path}: {error}; move it away to have history again"
                 return None
             except sqlite3.Error as error:
-                self._give_back()
+                self._give_back(error)
                 if not self._is_damaged(error) or not self._set_aside(error):
                     self._trouble = f"cannot write {self.path}: {error}"
                     return None
@@ -233,16 +233,21 @@ class History:
             self._connection, self._open_ids = connection, None
         return self._connection
 
-    def _give_back(self) -> None:
-        """After an error: end the transaction, if there is one, and open the file anew next time, for it may be another by then."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
+    def _give_back(self, error: sqlite3.Error) -> None:
+        """After an error: end the transaction, if there is one, and open the file anew next time, for it may be another by then.
+
+        Not on a full disk: what is open can be read on, and to open it takes room.
+        """
+        connection = self._connection
+        if connection is not None and _code(error) == sqlite3.SQLITE_FULL:
+            connection.rollback()
+        elif connection is not None:
+            self._connection = None
             connection.close()
 
     @staticmethod
     def _is_damaged(error: sqlite3.Error) -> bool:
-        code: int | None = getattr(error, "sqlite_errorcode", None)  # errors of the module itself have none
-        return code is not None and code & 0xFF in _DAMAGED
+        return _code(error) in _DAMAGED
 
     def _set_aside(self, error: sqlite3.Error) -> bool:
         aside = f"{self.path}.damaged"
@@ -257,3 +262,9 @@ class History:
             return False
         self._put_aside = f"history was damaged ({error}): the file is kept as {aside}, and a new one was begun"
         return True
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; that of OK for errors of the module itself, which have none."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF

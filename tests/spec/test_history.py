@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -21,6 +22,7 @@ from supervisor.daemon import historyrows
 from supervisor.daemon.history import History, HistoryError
 from supervisor.daemon.historyschema import MIGRATIONS, LaterVersion, Retention, migrate, prune
 from supervisor.daemon.runrecords import AGAIN
+from tests.spec.smalldisk import fill
 
 STORED = Path(__file__).parent / "data"
 DAY_US = 86_400_000_000
@@ -257,6 +259,27 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     history.put(run(3))
     assert (ids(asked(history)), history.notes()) == ([1, 2, 3], [])
+    history.close(10)
+
+
+def test_on_a_full_disk_it_is_read_and_what_comes_is_written_when_there_is_room_again(disk: Path) -> None:
+    history = opened(disk)
+    history.put(run(1))
+    assert ids(asked(history)) == [1]
+    filler = fill(disk)
+    for number in range(2, 200):
+        history.put(run(number))
+    is_over = Event()
+    with ThreadPoolExecutor() as pool:  # whatever room a closed file gives back is somebody else's at once
+        others = pool.submit(lambda: [fill(disk) for _ in iter(is_over.is_set, True)])
+        try:
+            assert [ids(asked(history)) for _ in range(50)] == [[1]] * 50
+        finally:
+            is_over.set()
+        others.result()
+    assert history.notes() == [f"cannot write {history.path}: database or disk is full; what happens now is held and written later"]
+    filler.unlink()
+    assert (ids(asked(history)), history.notes()) == (list(range(1, 200)), [])
     history.close(10)
 
 

@@ -2,30 +2,16 @@
 
 import json
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from supervisor.keeper.journal import REWRITE_AT_LEAST_BYTES, Journal
+from tests.spec.smalldisk import fill
 
-SIZE_BYTES = 8 << 20
 LACKING = "No space left on device; should the keeper die, the next supd will not find its services"
 TABLE: dict[str, Any] = {"remembered": {}, "runs": {}}
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of its own."""
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(tmp_path)], capture_output=True, check=False)
-    if made.returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield tmp_path
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 class Said:
@@ -43,16 +29,6 @@ def said(capfd: pytest.CaptureFixture[str]) -> Said:
     return Said(capfd)
 
 
-def _fill(disk: Path) -> Path:
-    filler = disk / "filler"
-    with filler.open("ab", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            return filler
-
-
 def _note(journal: Journal, table: dict[str, Any], key: str) -> None:
     """One batch, as the keeper's loop notes it."""
     if journal.is_due:
@@ -68,7 +44,7 @@ def _keys(path: Path) -> set[str]:
 def test_a_full_disk_is_said_once_and_once_when_it_is_over(disk: Path, said: Said) -> None:
     journal = Journal(str(disk / "journal"))
     journal.rewrite(TABLE)
-    filler = _fill(disk)
+    filler = fill(disk)
     for number in range(20):
         _note(journal, TABLE, f"unit:{number}")
     assert said.new() == [f"cannot write {journal.path}: {LACKING}"]
@@ -77,14 +53,14 @@ def test_a_full_disk_is_said_once_and_once_when_it_is_over(disk: Path, said: Sai
     _note(journal, whole, "unit:20")
     assert _keys(disk / "journal") == {f"unit:{number}" for number in range(21)}
     assert said.new() == [f"{journal.path} is kept again; should the keeper die, the next supd will find its services"]
-    _fill(disk)
+    fill(disk)
     for number in range(20):
         _note(journal, TABLE, f"unit:{number}")
     assert len(said.new()) == 1, "another time it is said again"
 
 
 def test_a_disk_that_is_full_from_the_beginning_is_tried_again(disk: Path, said: Said) -> None:
-    filler = _fill(disk)
+    filler = fill(disk)
     journal = Journal(str(disk / "journal"))
     journal.rewrite({"remembered": {"boot": "x" * 4096}, "runs": {}})
     _note(journal, TABLE, "unit:1")
