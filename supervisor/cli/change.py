@@ -71,6 +71,8 @@ def scale(session: Session) -> int:
         for word, names in (("started", done["started"]), ("stopped", done["stopped"])):
             if names:
                 session.out.write(f"{word}: {' '.join(names)}")
+        if not (done["started"] or done["stopped"]):
+            session.out.write(f"{template}: nothing to start or stop")
     return status
 
 

@@ -169,7 +169,7 @@ class Reloader:
     async def scale(self, template: str, number: int, by: str) -> Json:
         """Run so many instances: a change of the set like any other, so a manager that dies on the way finds it again.
 
-        {"started": [instances that came in], "stopped": [those that went out], "jobs": [ids]}
+        {"started": [instances], "stopped": [instances that are gone: one that another unit needs stays], "jobs": [ids]}
         """
         definitions = self._definitions
         async with definitions.lock:
@@ -182,14 +182,14 @@ class Reloader:
             if result is None:
                 raise definitions.not_in_force(definitions.errors())
             after = definitions.instances_of(template, result) or []
-            started, stopped = [name for name in after if name not in before], [name for name in before if name not in after]
-            chosen = (*started, *stopped)
+            chosen = tuple(set(before) ^ set(after))
             is_whole = await self._keep_vanished(result, chosen)
             event = ev.UnitsApplied(definitions.adopt(result), by=by, is_asked=bool(chosen), chosen=chosen)
             answer = self._carry_out(event)
             await definitions.keep(result, is_whole)
         self._rearm()
-        return {"started": started, "stopped": stopped, "jobs": answer["jobs"]}
+        started = [name for name in after if answer["units"].get(name, {}).get("action") == "start"]
+        return {"started": started, "stopped": [name for name in before if name not in result.units], "jobs": answer["jobs"]}
 
     def _kept_out(self, result: LoadResult) -> Json:
         """Which units stay by another definition than that of their files, if any do."""

@@ -22,6 +22,7 @@ from supervisor.model import events as ev
 from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.effects import Effect, Leave
 from supervisor.model.errors import TransactionError
+from supervisor.model.names import is_instance
 from supervisor.model.specification import Execution, Service, Unit
 from supervisor.model.states import JobMode, JobResult, JobState, JobType, Result
 
@@ -314,7 +315,8 @@ class Engine:
             if new is None:
                 units[name] = old
                 core.vanished.add(name)
-                core.note(name, "definition", "its unit file is gone; it stays as it is until it is stopped")
+                why = "it is no instance of its template any more" if is_instance(name) else "its unit file is gone"
+                core.note(name, "definition", f"{why}; it stays as it is until it is stopped")
             elif (new.service is None) != (old.service is None):
                 units[name] = old
                 self._deferred[name] = new

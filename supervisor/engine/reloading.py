@@ -71,7 +71,7 @@ def _tell(core: Core, name: str, change: plan.Change, event: ev.UnitsApplied) ->
     if change.action == "start" and not change.changed:
         text = "it is new and enabled: start"
     elif change.action == "stop" and not change.changed:
-        text = "its template makes fewer now: stop" if is_instance(name) else "its unit file is gone: stop"
+        text = "it is no instance of its template any more: stop" if is_instance(name) else "its unit file is gone: stop"
     keys = ", ".join(change.changed)
     fields = (("action", change.action), ("changed", keys), ("by", event.by))
     core.emit(Record(name, "plan", f"{text} ({keys})" if keys else text, fields))
