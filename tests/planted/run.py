@@ -26,10 +26,10 @@ MEMORY_MAX_BYTES = 2 << 30
 
 # The tables that know most about a module: they look first, and mostly that is enough.
 NEAREST: dict[str, tuple[str, ...]] = {
-    "lifecycle": ("service_types", "total_table", "restart_table"),
+    "lifecycle": ("times", "service_types", "total_table", "restart_table"),
     "phases": ("service_types", "kill_modes", "timeouts"),
     "killing": ("kill_modes", "timeouts"),
-    "exits": ("exit_status", "service_types", "kill_modes"),
+    "exits": ("exit_status", "service_types", "unasked", "kill_modes"),
     "spawned": ("service_types", "exit_status", "recovery"),
     "timeouts": ("timeouts", "watchdog", "total_table"),
     "notifications": ("notify", "watchdog"),
@@ -38,8 +38,8 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "transaction": ("job_merging", "job_corners", "dependency_atoms"),
     "jobs": ("job_merging", "job_corners", "dependency_atoms"),
     "jobtypes": ("job_merging",),
-    "reactions": ("dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),
-    "graph": ("dependency_atoms", "dependencies_recorded"),
+    "reactions": ("unasked", "dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),
+    "graph": ("graph", "dependency_atoms", "dependencies_recorded"),
 }
 
 

@@ -80,3 +80,44 @@ def test_words_of_a_reload_mean_nothing_to_one_that_runs() -> None:
     world.notify("a", RELOADING="1", MONOTONIC_USEC=str(world.now_us), READY="1")
     assert world.sub("a") == "running"
     assert not any(isinstance(thing, do.Record) and thing.kind == "state" for _, thing in world.history[before:])
+
+
+def test_an_idle_service_whose_new_definition_has_no_command_ends_without_one() -> None:
+    world = World(unit("a", type="idle"), unit("b", type="notify"))
+    world.behave("b", says_ready(after_us=SECOND))
+    world.start("b")
+    answer = world.start("a")
+    world.load(unit("a", type="idle", exec_start=[], exec_stop="undo"), unit("b", type="notify"))
+    world.advance(2 * SECOND)
+    assert (world.state("a"), world.programs("a"), world.job_result(answer)) == (("inactive", "dead", "success"), ["undo"], "done")
+
+
+def test_definitions_that_order_queued_jobs_in_a_circle_let_one_of_them_go_first() -> None:
+    world = World(unit("a", after=["c"]), unit("b", after=["c"]), unit("c", type="notify"))
+    world.behave("c", says_ready(after_us=SECOND))
+    answers = [world.start(name) for name in "cab"]
+    world.load(unit("a", after=["c", "b"]), unit("b", after=["c", "a"]), unit("c", type="notify"))
+    assert [world.active(name) for name in "abc"] == ["inactive", "inactive", "activating"]
+    world.advance(2 * SECOND)
+    assert [world.job_result(answer) for answer in answers] == ["done"] * 3
+
+
+def test_a_main_process_that_is_named_while_its_pid_file_is_waited_for_and_ends_is_the_end_of_the_service() -> None:
+    world = World(unit("a", type="forking", pid_file="/run/a.pid", exec_start_post="post", exec_stop="please", notify_access="all"))
+    world.main_pid_is_unknown.add("a")
+    world.start("a")
+    daemon = world.processes("a")[0].pid
+    world.notify("a", daemon, MAINPID=str(daemon))
+    assert (world.sub("a"), world.show("a")["main_pid"]) == ("start-post", daemon)
+    world.signal("a", 9)
+    assert (world.state("a"), world.programs("a")) == (("failed", "failed", "signal"), ["run", "post", "please"])
+
+
+def test_what_not_even_sigkill_ends_makes_a_clean_end_a_time_out() -> None:
+    world = World(unit("a", kill_mode="mixed", timeout_stop_us=SECOND))
+    world.behave("a", exits(0, after_us=SECOND, leaves=(Process(is_unkillable=True),)))
+    world.start("a")
+    world.advance(SECOND)
+    assert world.state("a") == ("deactivating", "stop-sigkill", "success")
+    world.advance(SECOND)
+    assert world.result("a") == "timeout"
