@@ -209,11 +209,7 @@ class Reactions:
     def settle(self) -> bool:
         """Look at every queued unit now that no job of this step is left to run; whether anything was asked for."""
         if self._core.leaving is not None:
-            self._upheld.clear()
-            self._unneeded.clear()
-            self._bound.clear()
-            self._recovered.clear()
-            return False
+            return False  # for good: nothing is asked for any more
         asked = False
         for queue, look in (
             (self._unneeded, self._stop_if_unneeded),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.model import effects as do
 from supervisor.model import events as ev
 from supervisor.model.specification import Probe, Unit
 from supervisor.model.states import ExitCode, Phase, SubState
@@ -136,6 +137,13 @@ def test_an_event_that_means_nobody_changes_nothing_in_any_state(sub: SubState, 
     world.step(STALE[event])
     assert (world.state("a"), world.next_moment(), len(world.engine.list_jobs())) == (before, moment, jobs)
     assert (world.kills("a"), world.spawns("a")) == (kills, spawns)
+
+
+@pytest.mark.parametrize("event", ["Prepared", "SpawnFailed", "Exited"])
+def test_a_run_that_nobody_knows_is_taken_off_the_keeper_s_books(event: str) -> None:
+    world = _world_in(SubState.RUNNING)
+    world.step(STALE[event])
+    assert world.history[-1][1] == do.Forget("a", 999)
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "try-restart", "reload", "try-reload", "reload-or-start", "verify-active"])

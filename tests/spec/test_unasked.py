@@ -121,3 +121,22 @@ def test_what_not_even_sigkill_ends_makes_a_clean_end_a_time_out() -> None:
     assert world.state("a") == ("deactivating", "stop-sigkill", "success")
     world.advance(SECOND)
     assert world.result("a") == "timeout"
+
+
+@pytest.mark.parametrize("kill_mode", ["control-group", "mixed", "process", "none"])
+def test_exec_stop_post_runs_after_an_end_that_left_nothing_to_kill(kill_mode: str) -> None:
+    world = World(unit("a", kill_mode=kill_mode, exec_stop_post="sweep"))
+    world.behave("a", exits(0, after_us=SECOND))
+    world.start("a")
+    world.advance(SECOND)
+    assert (world.state("a"), world.programs("a")) == (("inactive", "dead", "success"), ["run", "sweep"])
+
+
+def test_exit_type_cgroup_waits_for_the_last_process_also_after_a_failure() -> None:
+    world = World(unit("a", exit_type="cgroup"))
+    world.behave("a", exits(1, after_us=SECOND, leaves=(exits(0, after_us=5 * SECOND),)))
+    world.start("a")
+    world.advance(4 * SECOND)
+    assert (world.active("a"), world.kills("a")) == ("active", [])
+    world.advance(SECOND)
+    assert (world.state("a"), world.kills("a")) == (("failed", "failed", "exit-code"), [])
