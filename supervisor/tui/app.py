@@ -42,6 +42,7 @@ from supervisor.tui.views import BY_NAME, VIEWS
 # them a log that scrolls takes half a megabyte a second. They are cheap, since what exists at the start is frozen and lines are no objects.
 GC_THRESHOLDS = (50_000, 3, 3)
 _CLOCK_TICK_S = 1.0
+_CLOCK_SLACK_S = 0.1  # the clock waits so long for figures, which come once a second too: one frame a second, not two
 _FAULTS_TOLD = 4  # of a person's own keys: more toasts than fit tell nothing
 _LEAST_DELAY_S = 0.001  # a timer of no time at all is not known to Textual; and what comes together is painted together
 
@@ -106,6 +107,7 @@ class SupdApp(App[None]):
         if os.path.exists(keys_path):
             self._take_own_keys(keys_path)
         self._pace = Pace()
+        self._flushed_s = float("-inf")
         self._flush_timer: Timer | None = None
         self._frames_waiting = frames_waiting or self._queued_frames
 
@@ -186,8 +188,17 @@ class SupdApp(App[None]):
             return
         self.flush()
 
+    def _tick(self) -> None:
+        """The time on the screen goes on: with what is painted anyway, by itself where nothing is."""
+        past_s = self.clock.monotonic_s() - self._flushed_s
+        is_painted = past_s < _CLOCK_TICK_S / 2
+        self.set_timer(_CLOCK_TICK_S + _CLOCK_SLACK_S - past_s if is_painted else _CLOCK_TICK_S, self._tick, name="clock")
+        if not is_painted:
+            self.request_flush()
+
     def flush(self) -> None:
         """Paint what changed, now. Tests call it by hand."""
+        self._flushed_s = self.clock.monotonic_s()
         changes = self.store.take_changes()
         screen = self._view_screen()
         if screen is not None:
@@ -225,7 +236,7 @@ class SupdApp(App[None]):
         gc.set_threshold(*GC_THRESHOLDS)
         self._keep_theme()
         self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
-        self.set_interval(_CLOCK_TICK_S, self.request_flush, name="clock")
+        self._tick()
         self.run_worker(self.session.run(), group="session", exclusive=True)
         self._tell_of_own_keys()
         if self.settings.kept.view in BY_NAME:

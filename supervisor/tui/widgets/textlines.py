@@ -7,16 +7,18 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding
+from textual.cache import LRUCache
 from textual.color import Color
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor.tui.model.wrap import Line, wrapped
+from supervisor.tui.model.wrap import BLANK, Line, wrapped
 from supervisor.tui.widgets.host import host_of
 
 _WHEEL_LINES = 3
 _MARGIN_CELLS = 1
+_STRIPS_KEPT = 256
 
 
 class TextLines(Widget, can_focus=True):
@@ -39,8 +41,7 @@ class TextLines(Widget, can_focus=True):
         self._lines: Sequence[Line] = ()
         self._top = 0
         self._is_stale = False
-        self._made: dict[int, Strip] = {}  # the lines on the screen, for as long as what they are made of is the same
-        self._made_for: object = None
+        self._made: LRUCache[object, Strip] = LRUCache(_STRIPS_KEPT)  # by all that a line shows
 
     def show(self, lines: Sequence[Line], from_top: bool = False) -> None:
         """From now on these; `from_top`: they are about something else, so scrolling begins anew."""
@@ -49,18 +50,31 @@ class TextLines(Widget, can_focus=True):
             self._top = 0
         elif tuple(lines) == tuple(self._given) and is_stale == self._is_stale:
             return
+        before = self._shown() if is_stale == self._is_stale and not from_top else None
         self._given, self._is_stale = tuple(lines), is_stale
-        self._wrap()
+        self._wrap(before)
 
     @property
     def text(self) -> str:
         """All of it as text, wrapped as it is shown."""
         return "\n".join("".join(one.text for one in line).rstrip() for line in self._lines)
 
-    def _wrap(self) -> None:
+    def _wrap(self, before: Sequence[object] | None = None) -> None:
+        """Make the lines anew, and repaint those that are not as they were `before`; None: all."""
         self._lines = wrapped(self._given, max(8, self.size.width - 2 * _MARGIN_CELLS - 1))
         self._top = min(self._top, self._last_top)
-        self.refresh()
+        if before is None:
+            self.refresh()
+            return
+        for y, (earlier, now) in enumerate(zip(before, self._shown(), strict=True)):
+            if earlier != now:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _shown(self) -> list[object]:
+        """What each line of the screen shows."""
+        end = self._top + self.size.height
+        lines: list[Line] = [*self._lines[self._top : end], *[BLANK] * (end - max(len(self._lines), self._top))]
+        return [(line, self._sign(y)) for y, line in enumerate(lines)]
 
     @property
     def _last_top(self) -> int:
@@ -92,16 +106,16 @@ class TextLines(Widget, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         base, behind = self.rich_style, self.background_colors[1]  # once a painting: each is a walk up to the screen
-        key = (self._lines, self._top, self._is_stale, self.size, base, behind, host_of(self).theme_key)
-        if key != self._made_for:
-            self._made, self._made_for = {}, key
-        return [self._kept(y, base, behind).crop_extend(crop.x, crop.right, base) for y in range(crop.y, crop.bottom)]
+        common = (self._is_stale, self.size.width, base, behind, host_of(self).theme_key)
+        return [self._kept(y, common, base, behind).crop_extend(crop.x, crop.right, base) for y in range(crop.y, crop.bottom)]
 
-    def _kept(self, y: int, base: Style, behind: Color) -> Strip:
+    def _kept(self, y: int, common: object, base: Style, behind: Color) -> Strip:
         """A line is made once: it is painted again whenever anything beside it changes."""
-        strip = self._made.get(y)
+        at = self._top + y
+        key = (tuple(self._lines[at]) if at < len(self._lines) else (), self._sign(y), common)
+        strip = self._made.get(key)
         if strip is None:
-            strip = self._made[y] = self._strip(y, base, behind)
+            strip = self._made[key] = self._strip(y, base, behind)
         return strip
 
     def _strip(self, y: int, base: Style, behind: Color) -> Strip:
