@@ -5,6 +5,7 @@ They hold what no other test sees: that it is aligned, coloured and uncramped. A
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,7 +20,8 @@ from supervisor.tui.widgets.detail import DetailPane
 from tests.system.api.fake_world import FakeWorld
 from tests.tui.briefs import NOW_S, brief
 from tests.tui.memory import MemoryTransport
-from tests.tui.pilot import press, settled, until
+from tests.tui.pilot import press, ready, screen_text, settled, supd_of, time_of, until
+from tests.tui.shop import FIGURES_S, shop_app
 from tests.tui.virtual import VirtualTime
 
 WORLD = [
@@ -122,6 +124,7 @@ PICTURES: list[tuple[str, tuple[int, int], dict[str, Any], Act]] = [
     ("states, light, 100x30", (100, 30), {"theme": "supd-light"}, keys("f", "f", "r")),
     ("signals, dark, 60x16", (60, 16), {}, keys("G", "k", "k", "k", "k", "k", "k", "K")),
     ("help, light, 100x30", (100, 30), {"theme": "supd-light"}, keys("?")),
+    ("help, dark, 60x16", (60, 16), {}, keys("?")),
     ("palette, dark, 100x30", (100, 30), {}, keys(":", *"ap")),
     ("jump mode, for colour blindness, 100x30", (100, 30), {"theme": "supd-cb"}, keys("ctrl+o")),
     ("connection lost, dark, 100x30", (100, 30), {}, LOST_LINK),
@@ -139,6 +142,32 @@ PICTURES: list[tuple[str, tuple[int, int], dict[str, Any], Act]] = [
 @pytest.mark.parametrize(("size", "options", "act"), [row[1:] for row in PICTURES], ids=[row[0] for row in PICTURES])
 def test_picture(size: tuple[int, int], options: dict[str, Any], act: Act, snap_compare: Any) -> None:
     assert snap_compare(still_app(**options), terminal_size=size, run_before=before(act))
+
+
+VIEWS = [
+    ("dependencies, dark, 100x30", (100, 30), "supd-dark", ["d"], "api-7"),
+    ("start order, for colour blindness, 60x16", (60, 16), "supd-cb", ["d", "right", "right"], "step 1"),
+    ("tasks, light, 100x30", (100, 30), "supd-light", ["4"], "backup"),
+    ("runs, for colour blindness, 80x24", (80, 24), "supd-cb", ["5"], "oom"),
+    ("events, dark, 160x48", (160, 48), "supd-dark", ["6"], "api-7"),
+    ("events, light, 80x24", (80, 24), "supd-light", ["6"], "api-7"),
+]
+
+
+@pytest.mark.parametrize(("size", "theme", "pressed", "shown"), [row[1:] for row in VIEWS], ids=[row[0] for row in VIEWS])
+def test_picture_of_a_view(
+    size: tuple[int, int], theme: str, pressed: list[str], shown: str, snap_compare: Any, tmp_path: Path
+) -> None:
+    async def play(pilot: "Pilot[None]") -> None:
+        app = cast("SupdApp", pilot.app)
+        await ready(pilot)
+        time_of(app).advance(FIGURES_S)  # what the shop tells is of that moment
+        supd_of(app).beat()
+        await press(pilot, *pressed)
+        await until(pilot, lambda: shown in screen_text(app), shown)
+        await until(pilot, lambda: app.link.phase == LIVE, "connected")
+
+    assert snap_compare(shop_app(str(tmp_path), theme=theme), terminal_size=size, run_before=play)
 
 
 def test_picture_without_colour(monkeypatch: pytest.MonkeyPatch, snap_compare: Any) -> None:

@@ -199,7 +199,8 @@ class UnitsScreen(UnitKeys):
 
             self._log = LogPane()
             await self.query_one("#strip").mount(self._log)
-        self._log.show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
+        if self._log.is_whole:  # and not left again meanwhile
+            self._log.show_units(units, f"{len(units)} marked units" if len(units) > 1 else units[0])
 
     def on_line_list_head_clicked(self, event: LineList.HeadClicked) -> None:
         self._sort_by(event.key)

@@ -113,6 +113,8 @@ class DetailPane(Vertical):
         if self._log is None:
             self._log = LogPane(id="detail-log")
             await self.mount(self._log)
+            if not self._log.is_whole:
+                return  # the screen is left meanwhile
             self._log.display = self.tab == "Log"
             self.flush()
             if self._is_focus_wanted:
@@ -127,7 +129,7 @@ class DetailPane(Vertical):
         self._is_focus_wanted = False
         if self.tab != "Log":
             self.query_one(TextLines).focus()
-        elif self._log is not None and self._log.is_mounted:
+        elif self._log is not None and self._log.is_whole:
             self._log.focus_log()
         else:
             self._is_focus_wanted = True
@@ -138,7 +140,7 @@ class DetailPane(Vertical):
             return
         self._ask_if_due()
         self._paint()
-        if self.tab == "Log" and self._unit is not None and self._log is not None and self._log.is_mounted:
+        if self.tab == "Log" and self._unit is not None and self._log is not None and self._log.is_whole:
             self._log.show_units([self._unit])
             self._log.flush()
 

@@ -105,6 +105,11 @@ class LogPane(Vertical):
     def view(self) -> LogView:
         return self.query_one(LogView)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is mounted with its parts, and not on its way out."""
+        return self.is_mounted and bool(self.query(LogView))
+
     def focus_log(self) -> None:
         self.view.focus()
 
@@ -157,7 +162,7 @@ class LogPane(Vertical):
 
     def flush(self) -> None:
         """Paint what came; called by the flush of the screen it stands in."""
-        if not self.is_mounted or self.feed is None:
+        if not self.is_whole or self.feed is None:
             return
         if self._is_resting:
             self._rest(False)

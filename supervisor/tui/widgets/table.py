@@ -25,6 +25,7 @@ class UnitTable(LineList):
         self._longest = 0
         self._columns_now: Layout | None = None
         self._columns_key = (0, 0)
+        self._asked: tuple[str, tuple[str, ...]] = ("", ())
 
     def show(self, names: Sequence[str], empty: str, sort: tuple[str, bool], is_other_choice: bool = False) -> None:
         """From now on these units, in this order; the rest is `put`'s."""
@@ -60,6 +61,7 @@ class UnitTable(LineList):
         if unit is None:
             return (key,)
         cells = cells_of(unit, host.figures.get(key), self._columns, host.seen_time_s)
+        self._asked = (key, cells)
         warning = note_of(unit.brief) if is_warning(unit.brief) else ""
         look = (unit.look.symbol, unit.look.ascii, unit.look.style)
         return (cells, warning, unit.is_fault, look, key in host.marked)
@@ -77,7 +79,8 @@ class UnitTable(LineList):
         symbol = "?" if host.store.is_stale else unit.look.ascii if host.ascii else unit.look.symbol
         segments = [Segment(mark, base + looks["mark"]), Segment(symbol + " ", tint), Segment(" ", base)]
         columns = self._columns
-        cells = cells_of(unit, host.figures.get(unit.name), columns, host.seen_time_s)
+        is_asked = self._asked[0] == key  # a row's look is asked for right before it is painted
+        cells = self._asked[1] if is_asked else cells_of(unit, host.figures.get(key), columns, host.seen_time_s)
         for (column, width), text in zip(columns.columns, cells, strict=True):
             if column is NAME:
                 segments += self._named(unit, text, width, columns.has_notes, base)
