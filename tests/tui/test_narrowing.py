@@ -82,6 +82,10 @@ async def test_what_is_typed_in_one_go_is_the_filter() -> None:
         for character in "/web":
             app._driver.process_message(Key("slash" if character == "/" else character, character))
         await until(pilot, lambda: shown(app) == ["web-1", "web-2"], "the filter is web")
+        for character in "-2":
+            app._driver.process_message(Key("minus" if character == "-" else character, character))
+        app._driver.process_message(Key("enter", "\r"))  # it is heard before the letters are taken
+        await until(pilot, lambda: shown(app) == ["web-2"] and not app.screen.query_one(FilterBar).is_open, "the filter is web-2")
 
 
 async def test_a_wrong_pattern_is_told_and_the_last_good_filter_stays() -> None:

@@ -94,13 +94,14 @@ def widths(columns: Sequence[Column], rows: Iterable[Row], room: int) -> dict[in
             break
         shown.remove(worst)
     found = {at: min(longest[at], columns[at].width) for at in shown if columns[at].width}
-    excess = sum(found.values()) + GAP_CELLS * (len(shown) - 1) - room
+    flexible = [at for at in shown if not columns[at].width]
+    least = sum(min(longest[at], _FLEXIBLE_LEAST_CELLS) for at in flexible)
+    excess = sum(found.values()) + least + GAP_CELLS * (len(shown) - 1) - room
     for at in found:
         if columns[at].least and excess > 0:
             cut = min(excess, max(0, found[at] - columns[at].least))
             found[at] -= cut
             excess -= cut
-    flexible = [at for at in shown if not columns[at].width]
     left = max(0, room - sum(found.values()) - GAP_CELLS * (len(shown) - 1))
     for number, at in enumerate(flexible):
         found[at] = left // len(flexible) + (number < left % len(flexible))

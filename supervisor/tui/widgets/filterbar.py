@@ -37,6 +37,8 @@ class FilterBar(Horizontal):
         super().__init__(id=id)
         self._sign = sign
         self._placeholder = placeholder
+        # Whether what is typed counts. Enter arrives before the letters that were typed in one go with it have been taken: they count.
+        self._takes = False
 
     def _field(self) -> Input:
         """The field; it and its neighbours are made when it is first opened, so that no start waits for them."""
@@ -54,6 +56,7 @@ class FilterBar(Horizontal):
         """Show it with this text, ready to be typed on."""
         field = self._field()
         self.tell("")
+        self._takes = True
         self.add_class("-shown")
         with self.prevent(Input.Changed):
             field.value = text
@@ -69,7 +72,7 @@ class FilterBar(Horizontal):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        if self.is_open:
+        if self._takes:
             self.post_message(self.Edited(event.value))
 
     def action_keep(self) -> None:
@@ -78,6 +81,7 @@ class FilterBar(Horizontal):
     def action_close(self, text: str) -> None:
         if self._field().value != text:
             self.post_message(self.Edited(text))
+        self._takes = False
         self._hide()
 
     def _hide(self) -> None:
