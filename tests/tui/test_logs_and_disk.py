@@ -151,6 +151,18 @@ async def test_the_lines_that_are_read_stay_while_the_ring_drops_what_is_around_
         assert expected >= 2360
 
 
+async def test_a_search_goes_through_more_pages_than_memory_holds(logs: Logs) -> None:
+    logs.web.say(*[f"line {number}" for number in range(20_000)])
+    async with logs.app.run_test(size=(80, 24)) as pilot:
+        pane = await logs.opened(pilot)
+        pane.reader.store.capacity_lines = 2_000
+        await press(pilot, "/", *"line 17$", "enter")
+        await until(pilot, lambda: pane.reader.selected_bytes() == b"line 17", "the line, long after it was dropped")
+        assert {"line 16", "line 17", "line 18"} <= set(logs.shown())
+        await press(pilot, "f")
+        await until(pilot, lambda: logs.shown()[-1:] == ["line 19999"], "the end")
+
+
 async def test_a_log_that_nobody_sees_is_not_followed_and_misses_nothing(logs: Logs) -> None:
     logs.web.say("seen")
     async with logs.app.run_test(size=(80, 24)) as pilot:

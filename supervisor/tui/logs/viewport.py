@@ -27,6 +27,7 @@ class Viewport:
         self._rows = 1
         self.follows = True
         self.fresh = 0  # wanted lines that came since it was paused
+        self.sought: int | None = None  # where a search is on its way through older pages
         self._top = 0
         self._sub = 0
         self._cursor = 0
@@ -81,6 +82,8 @@ class Viewport:
     @property
     def reading_id(self) -> int | None:
         """The id whose surroundings must stay in memory; None while the end is followed and fills the screen."""
+        if self.sought is not None:
+            return self.sought
         if not self.follows:
             return self._top if self._cursor_row is None else self._cursor
         return None if len(self.index) > self.rows or not len(self.index) else self.index.id_at(0)

@@ -350,10 +350,16 @@ class LogPane(Vertical):
 
     async def _seeking(self, wanted: Filter, step: int, what: str, kind: int, is_first: bool) -> None:
         """Go to the next such line; a first search that finds nothing below looks above."""
-        found = await next_line(self.reader, self.feed, wanted, step, kind=kind, is_first=is_first)
+        reader = self.reader
+        try:
+            found = await next_line(reader, self.feed, wanted, step, kind=kind, is_first=is_first)
+            if found is not None:
+                self.view.go_to(found)
+        finally:
+            reader.view.sought = None
         if found is not None:
-            self.view.go_to(found)
-        elif is_first and step > 0:
+            return
+        if is_first and step > 0:
             self._seek(wanted, -1, what, kind=kind)
         else:
             self.notify(f"no {'further' if step > 0 else 'earlier'} {what}", timeout=2)

@@ -13,7 +13,10 @@ _AGAIN_S = 0.05
 
 
 async def next_line(reader: LogReader, feed: LogFeed | None, wanted: Filter, step: int, *, kind: int, is_first: bool) -> int | None:
-    """The id of the next line down (`step` 1) or up (-1), None when there is none. `is_first`: the cursor's own line counts."""
+    """The id of the next line down (`step` 1) or up (-1), None when there is none. `is_first`: the cursor's own line counts.
+
+    `reader.view.sought` is where it is in older pages, so that they stay in memory around it; the caller clears it.
+    """
     start = reader.view.cursor
     if is_first and start is not None and reader.index.holds(start) and wanted.matches(reader.store.line(start)):
         return start
@@ -22,11 +25,12 @@ async def next_line(reader: LogReader, feed: LogFeed | None, wanted: Filter, ste
     while True:
         for found in reader.seek(wanted, step, kind=kind, start=start):
             if found is not None:
+                reader.view.sought = found
                 return found
             await asyncio.sleep(0)
         if step > 0 or feed is None or feed.is_at_begin:
             return None
-        start = reader.index.id_at(0) if len(reader.index) else start
+        start = reader.view.sought = reader.index.id_at(0) if len(reader.index) else start
         if not await feed.page_back(reader.wanted if reader.hides else Filter()):
             await asyncio.sleep(_AGAIN_S)  # another page is on its way
         while reader.work():
