@@ -184,3 +184,16 @@ def test_a_stop_of_a_shutdown_cannot_be_canceled() -> None:
         assert (refused.code, "supd is shutting down" in refused.text) == ("shutting-down", True)
     world.advance(6 * SECOND)
     assert world.has_left
+
+
+def test_what_a_triggered_unit_is_told_outlives_its_automatic_restarts_and_not_its_end() -> None:
+    world = World(unit("a", on_failure=["b"]), unit("b", type="oneshot", restart="on-failure", restart_us=SECOND))
+    world.behave("a", exits(1, after_us=SECOND))
+    world.behave("b", exits(1), exits(0))
+    world.start("a")
+    world.advance(SECOND)
+    assert world.sub("b") == "auto-restart"
+    world.advance(SECOND)
+    assert (world.starts("b"), world.environment("b", Phase.START)["MONITOR_UNIT"]) == (2, "a")
+    world.start("b")
+    assert (world.starts("b"), "MONITOR_UNIT" in world.environment("b", Phase.START)) == (3, False)

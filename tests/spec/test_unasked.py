@@ -140,3 +140,13 @@ def test_exit_type_cgroup_waits_for_the_last_process_also_after_a_failure() -> N
     assert (world.active("a"), world.kills("a")) == ("active", [])
     world.advance(SECOND)
     assert (world.state("a"), world.kills("a")) == (("failed", "failed", "exit-code"), [])
+
+
+def test_exit_type_cgroup_waits_for_ready_as_long_as_anybody_is_left_to_say_it() -> None:
+    world = World(unit("a", type="notify", exit_type="cgroup"))
+    world.behave("a", exits(0, after_us=SECOND, leaves=(exits(0, after_us=5 * SECOND),)))
+    world.start("a")
+    world.advance(4 * SECOND)
+    assert (world.sub("a"), world.kills("a")) == ("start", [])
+    world.advance(SECOND)
+    assert world.state("a") == ("failed", "failed", "protocol")
