@@ -206,21 +206,23 @@ class ViewScreen(Screen[None]):
             command.run()
 
     def _tabs(self, width: int) -> list[Piece]:
-        """The views by their titles where there is room for them, and what the view says of itself."""
+        """The views by their titles, or the others by their keys, as there is room, and what the view says of itself."""
         said = list(self.status())
         pieces: list[Piece] = []
-        for is_short in (False, True):
-            pieces = [*self._names(is_short), *said]
+        for others in ("title", "short", "key"):
+            pieces = [*self._names(others), *said]
             if fits(pieces, width):
                 break
         return pieces
 
-    def _names(self, is_short: bool) -> Iterable[Piece]:
+    def _names(self, others: str) -> Iterable[Piece]:
         for view in VIEWS:
             is_here = view.name == self.NAME
             action = f"app.show_view('{view.name}')"
             yield Piece(f"{view.key} ", "key" if is_here else "dim", rank=0 if is_here else 1, action=action)
-            yield Piece(view.short if is_short else view.title, "title" if is_here else "dim", rank=0, action=action, glued=True)
+            if is_here or others != "key":
+                name = view.title if others == "title" else view.short
+                yield Piece(name, "title" if is_here else "dim", rank=0, action=action, glued=True)
 
     def is_dull(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Whether an action makes no sense now, or is not permitted: its key is dim, and pressing it says why."""
