@@ -64,13 +64,18 @@ class Trail:
 
     def record(self, entry: Json) -> None:
         """Write this some time soon. Never blocks, never raises."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
-            self._thread.start()
         try:
             self._queue.put_nowait(entry)
         except Full:
             self._dropped += 1
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="audit", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no thread is to be had now: what waits is written when there is one
+                self._trouble = f"no thread can be started to write {self._path}"
+                return
+            self._thread = thread
 
     @property
     def _lost(self) -> int:

@@ -92,6 +92,11 @@ class Definitions:
             if name not in self._result.units and self._result.is_instantiable(name) and (unit := self._result.instantiate(name)):
                 self._instances[name] = unit
 
+    def let_go(self, instances: Iterable[str]) -> None:
+        """Who asked for these by name (a look at one is enough) asked for what is not wanted any more."""
+        for name in instances:
+            self._instances.pop(name, None)
+
     def report(self) -> None:
         """Say every error and warning of the set, each on a line of its own."""
         for problem in self._result.errors:

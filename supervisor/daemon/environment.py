@@ -3,7 +3,7 @@
 The order, each over the one before (asked of systemd 252; the unit file has the last word, over MAINPID and NOTIFY_SOCKET too):
 
     1. the mode's base
-    2. what supd knows: the engine's variables, USER LOGNAME HOME SHELL, INVOCATION_ID, NOTIFY_SOCKET, PIDFILE,
+    2. what supd knows: the engine's variables, USER LOGNAME HOME SHELL, INVOCATION_ID, NOTIFY_SOCKET with MANAGERPID, PIDFILE,
        RUNTIME_DIRECTORY and its sisters, CREDENTIALS_DIRECTORY, LISTEN_FDS and LISTEN_FDNAMES
     3. pass_environment, from supd's own environment
     4. environment

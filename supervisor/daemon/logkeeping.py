@@ -47,10 +47,13 @@ class LogKeeping:
 
             event = Event()
             event.set()
-            self._wake = event.set
             thread = Thread(target=self._run, args=(event.wait, event.clear), name="log keeping", daemon=True)
-            self._join = thread.join
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                self.trouble = "old log segments are kept as they are: no thread can be started"  # tried again with the next rotation
+                return
+            self._wake, self._join = event.set, thread.join
 
     def stop(self) -> None:
         """End the thread; what it has not done is done after the next rotation."""

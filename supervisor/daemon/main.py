@@ -186,6 +186,7 @@ def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announce
         notify = shell_box[0].notify
         return (notify.path_of(unit.id) if notify is not None else None) or ""  # type: ignore[attr-defined] # a specification.Unit
 
+    keeper_pid = link.table["keeper_pid"]
     context = Context(
         mode=mode.kind,
         base_environment=own if mode.inherits_environment else environment.clean_base(os.environ, mode.kind == "system"),
@@ -199,8 +200,8 @@ def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announce
             "configuration": mode.configuration_root,
         },
         notify_socket_path=notify_path,
+        keeper_pid=keeper_pid,
     )
-    keeper_pid = link.table["keeper_pid"]
     processes = Processes(_instance(mode), registrations, keeper_pid, os.environ.get("SUPD_TRACKING", ""))
     pump = LogPump(os.path.join(mode.state_directory, "logs"))
     shell = Shell(engine, link, registrations, processes, pump, Preparer(context), Intents(mode.state_directory))

@@ -48,7 +48,7 @@ class Context:
     `roots` has an absolute path for each of "runtime", "state", "cache", "logs" and "configuration"; `directory` is the default
     working directory, from which relative paths are taken. `base_environment` and `own_environment` come from
     `environment.own` and `environment.clean_base`. `notify_socket_path` is asked for units with notify_access. `own` is what
-    supd itself is and may do (None: this process).
+    supd itself is and may do (None: this process). `keeper_pid` is every service's parent.
     """
 
     mode: str  # "project", "user" or "system"
@@ -59,6 +59,7 @@ class Context:
     notify_socket_path: Callable[[Unit], str]
     search_path: str = FIXED_PATH  # for bare program names outside project mode
     own: "Own | None" = None
+    keeper_pid: int = 1
 
     @property
     def is_project(self) -> bool:
@@ -240,6 +241,8 @@ class Preparer:
         known["INVOCATION_ID"] = effect.invocation_id
         if _may_notify(service, effect.phase):
             known["NOTIFY_SOCKET"] = self.context.notify_socket_path(unit)
+            # systemd-notify of root speaks for its parent, unless that is pid 1 or the manager by this name.
+            known["MANAGERPID"] = str(self.context.keeper_pid)
             if service.file_descriptor_store_max:
                 known["FDSTORE"] = str(service.file_descriptor_store_max)
         if service.pid_file:

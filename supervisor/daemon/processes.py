@@ -217,8 +217,9 @@ class Processes:
         if not self._tracker.kill(effect.unit):
             return False
         self._chases.pop(effect.unit, None)
-        for identity in self._runs.identities(effect.unit):  # forked, and not in its cgroup yet
-            self._send(effect.unit, identity, (signal.SIGKILL,))
+        # What was forked and is not in its cgroup yet; and whose first thread has ended: a signal to the cgroup passes it by.
+        for process in self._members(effect.unit):
+            self._send(effect.unit, (process.pid, process.start_time_ticks), (signal.SIGKILL,))
         return True
 
     def _targets(self, effect: Kill) -> list[Identity]:

@@ -124,9 +124,23 @@ def _newest_pid() -> bytes:
 
 
 def invocation_marker(pid: int) -> str:
-    """The INVOCATION_ID the process was executed with, or "" if there is none or we may not read it."""
+    """The INVOCATION_ID the process was executed with, or "" if there is none or we may not read it.
+
+    A process whose first thread has ended shows it by those that go on.
+    """
+    if marker := _marker_in(f"/proc/{pid}/environ"):
+        return marker
     try:
-        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return ""
+    others = (thread for thread in threads if thread != str(pid))
+    return next((marker for thread in others if (marker := _marker_in(f"/proc/{pid}/task/{thread}/environ"))), "")
+
+
+def _marker_in(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
     try:

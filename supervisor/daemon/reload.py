@@ -183,6 +183,7 @@ class Reloader:
                 raise definitions.not_in_force(definitions.errors())
             after = definitions.instances_of(template, result) or []
             chosen = tuple(set(before) ^ set(after))
+            definitions.let_go(set(before) - set(after))
             is_whole = await self._keep_vanished(result, chosen)
             event = ev.UnitsApplied(definitions.adopt(result), by=by, is_asked=bool(chosen), chosen=chosen)
             answer = self._carry_out(event)

@@ -19,6 +19,7 @@ from supervisor.daemon.forwarding import Forwarding
 from supervisor.daemon.history import History
 from supervisor.daemon.logfollow import LogFollowers
 from supervisor.daemon.options import Options
+from supervisor.daemon.pool import Pool
 from supervisor.daemon.probes import Probes
 from supervisor.daemon.reactor import LoopReactor
 from supervisor.daemon.reload import Reloader
@@ -82,6 +83,7 @@ def _forwarding(shell: Shell, announcer: Announcer, loop: asyncio.AbstractEventL
 async def _serve(shell: Shell, definitions: Definitions, announcer: Announcer, options: Options, mode: "Mode", started_s: float) -> int:
     shell.link.die_with_keeper()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(Pool())
     ended: asyncio.Future[int] = loop.create_future()
 
     def end(status: int) -> None:

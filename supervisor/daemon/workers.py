@@ -39,19 +39,25 @@ class Workers:
         if self._threads < min(self._open, THREADS_MAX):
             import threading
 
-            self._threads += 1
-            threading.Thread(target=self._run, name=f"worker-{self._threads}", daemon=True).start()
+            try:
+                threading.Thread(target=self._run, name=f"worker-{self._threads + 1}", daemon=True).start()
+                self._threads += 1
+            except RuntimeError:  # no thread is to be had now: those there are do it, or whoever asks waits
+                if not self._threads:
+                    self._do(*self._tasks.get())
 
     def _run(self) -> None:
         while True:
-            work, answer = self._tasks.get()
-            result, error = None, None
-            try:
-                result = work()
-            except BaseException as raised:  # whatever it is, it is the answer: a worker must not die of its work
-                error = raised
-            self._done.append((answer, result, error))
-            os.eventfd_write(self._wake_fd, 1)
+            self._do(*self._tasks.get())
+
+    def _do(self, work: Work, answer: Answer) -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:  # whatever it is, it is the answer: a worker must not die of its work
+            error = raised
+        self._done.append((answer, result, error))
+        os.eventfd_write(self._wake_fd, 1)
 
     def _deliver(self) -> None:
         try:

@@ -53,6 +53,7 @@ class Reactions:
         name = state.name
         (core.not_down.discard if after.is_down else core.not_down.add)(name)
         unexpected = self._settle_job(state, after) if state.job is not None else True
+        self._jobs.tell_failures()  # before anything that follows from the change itself (unit_notify)
         if unexpected and core.leaving is None:
             if before.is_down and after in _RUNS:
                 self._start_dependencies(name)

@@ -93,9 +93,10 @@ def on_failure_reset(core: Core, event: FailureReset) -> None:
     state = core.state_of(name)
     state.limit_from_us = state.limit_count = state.n_restarts = state.backoff_step = state.attempt = 0
     state.blocked_on = ""
-    if state.sub == S.FAILED:
+    if state.active.is_down or state.sub in (S.AUTO_RESTART, S.AUTO_RESTART_QUEUED):  # not in mid-stop, whose end the result decides
         state.result = state.reload_result = Result.SUCCESS
         state.failed_step = state.failed_text = ""
+    if state.sub == S.FAILED:
         life.set_state(core, state, S.DEAD)
     core.emit(Answer(event.request))
 

@@ -52,6 +52,7 @@ class Siege:
     def __init__(self, supd: Supd) -> None:
         self.supd = supd
         self.neighbour = supd.wait_until("neighbour", "active")
+        supd.supctl("history")  # its file is opened with the first rows: before anything is counted
 
     def _own(self) -> tuple[int, int]:
         return self.supd.keeper_pid, self.supd.get("/v1/version")["manager_pid"]

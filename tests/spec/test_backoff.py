@@ -98,6 +98,16 @@ def test_a_manual_start_after_a_full_stop_starts_the_back_off_anew() -> None:
     assert world.now_us - before == SECOND
 
 
+def test_reset_failed_begins_the_steps_anew() -> None:
+    world = _crashing(restart_us=SECOND, restart_steps=4, restart_max_delay_us=100 * SECOND)
+    world.start("a")
+    _, second, *_ = _delays(world, 4)
+    world.reset_failed("a")
+    assert world.show("a")["result"] == "success"  # also while it waits (service_reset_failed)
+    starts = world.starts("a")
+    assert _delays(world, starts + 1)[-1] == second  # the one it waits for is the first again
+
+
 def test_reset_failed_clears_the_count() -> None:
     world = _crashing(restart_us=SECOND)
     world.start("a")

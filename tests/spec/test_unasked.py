@@ -22,6 +22,14 @@ def test_who_waits_for_its_restart_came_up_and_what_conflicts_with_it_goes() -> 
     assert [world.active(name) for name in "bc"] == ["inactive", "inactive"]
 
 
+def test_what_on_failure_starts_may_need_what_failed() -> None:
+    world = World(unit("a", type="oneshot", on_failure=["b"]), unit("b", requires=["a"]))
+    world.behave("a", exits(1, after_us=SECOND // 2), exits(0))
+    world.start("a")
+    world.advance(5 * SECOND)
+    assert (world.active("b"), world.starts("a")) == ("active", 2)
+
+
 def test_a_stop_is_passed_on_to_who_is_up_and_makes_no_job_for_who_is_down() -> None:
     world = World(unit("a"), unit("b", requires=["a"]), unit("c", requires=["a"]))
     world.start("b")

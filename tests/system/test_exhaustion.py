@@ -80,6 +80,24 @@ def test_without_another_process_a_start_fails_and_a_restart_is_tried_until_ther
     is_well(supd)
 
 
+@pytest.mark.usefixtures("as_root")
+def test_without_another_thread_what_is_asked_is_done_and_answered(start_supd: StartSupd) -> None:
+    supd = start_supd(UNITS, uid=ALONE)
+    supd.wait_until("web", "active")
+    version = supd.get("/v1/version")
+    with processes_limited(version["manager_pid"], 1):
+        supd.supctl("stop", "web")  # the first change there is, so the first record for the audit trail
+        supd.supctl("disable", "web")
+        supd.supctl("start", "web")
+        supd.write("units/web.toml", UNITS["web"].replace("1000", "1001"))
+        supd.supctl("apply")
+        assert supd.get("/v1/version") == version
+    supd.wait_until("web", "active")
+    assert supd.supctl("is-enabled", "web", expect=1).stdout == "disabled\n"
+    assert "internal error" not in supd.said()
+    is_well(supd)
+
+
 @pytest.mark.parametrize("who", ["keeper_pid", "manager_pid"])
 def test_without_another_descriptor_supd_stays_and_starts_again_when_there_are_some(start_supd: StartSupd, who: str) -> None:
     supd = start_supd(UNITS)

@@ -48,6 +48,7 @@ class Connection:
         self._body_bytes = body_bytes
         self._idle_s = idle_s
         self._is_closing = False
+        self._is_head = False  # the answer to this request has no body
 
     async def next_request(self) -> Request | None:
         """The next request, whole; None when the client has ended the conversation. Raises TooMuch and h11.RemoteProtocolError."""
@@ -55,6 +56,7 @@ class Connection:
             event = await self._next_event()
             if not isinstance(event, h11.Request):
                 return None
+            self._is_head = bytes(event.method) == b"HEAD"
             headers = {bytes(name): bytes(value) for name, value in event.headers}
             # h11 bounds a header that is not whole yet; one that came in a single read is bounded here.
             if sum(len(name) + len(value) + 4 for name, value in headers.items()) > self._header_bytes:
@@ -124,7 +126,8 @@ class Connection:
         fields = [("Content-Type", content_type), ("Content-Length", str(len(content))), *headers]
         if self._is_closing:
             fields.append(("Connection", "close"))
-        self._write(h11.Response(status_code=status, headers=fields), h11.Data(data=content), h11.EndOfMessage())
+        body = () if self._is_head else (h11.Data(data=content),)
+        self._write(h11.Response(status_code=status, headers=fields), *body, h11.EndOfMessage())
         await self._drain()
 
     async def refuse(self, status: int, value: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -55,6 +56,17 @@ def test_every_path_refuses_other_methods_with_405(server: RunningServer) -> Non
     for path in sorted({route.path for route in ROUTES}):
         status, answer = raw.ask(server.path, "PATCH", path.replace("{name}", "web").replace("{id}", "1"))
         assert (status, problems(answers.ERROR, answer)) == (405, [])
+
+
+def test_head_is_refused_without_a_body_and_the_connection_goes_on(server: RunningServer) -> None:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(server.path)
+        end.sendall(b"HEAD /v1/units HTTP/1.1\r\nHost: supd\r\n\r\nGET /v1/version HTTP/1.1\r\nHost: supd\r\nConnection: close\r\n\r\n")
+        said = b""
+        while piece := end.recv(65536):
+            said += piece
+    head, _, rest = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405 ") and rest.startswith(b"HTTP/1.1 200 ")
 
 
 BAD_REQUESTS: list[tuple[str, str, str, Any, int, str]] = [

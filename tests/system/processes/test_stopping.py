@@ -214,3 +214,33 @@ def test_a_manager_that_was_started_again_knows_the_tree(world: World) -> None:
     world.kill("web", signal.SIGKILL, is_repeated=True)
     world.wait_empty("web")
     before.close()
+
+
+HEADLESS = """
+import ctypes, threading
+def lose_the_first_thread():
+    ready = threading.Event()
+    threading.Thread(target=lambda: (ready.set(), time.sleep(1000))).start()
+    ready.wait()
+    say("headless")
+    ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_is_killed(world: World) -> None:
+    world.spawn("web", HEADLESS + "if os.fork() == 0: ignore_term(); lose_the_first_thread()\nstay()")
+    child = world.hear("headless")["headless"]
+    world.wait_headless(child)
+    world.kill("web", signal.SIGKILL, is_repeated=True)
+    world.wait_empty("web")
+    assert not world.is_alive(child)
+
+
+def test_a_daemon_whose_first_thread_has_ended_is_known_by_its_environment(world: World) -> None:
+    leader = world.spawn("web", HEADLESS + "if os.fork() == 0: daemonize(); ignore_term(); lose_the_first_thread()\nstay()")
+    child = world.hear("headless")["headless"]
+    world.wait_headless(child)
+    assert world.comms("web") == {leader, child}
+    world.kill("web", signal.SIGKILL, is_repeated=True)
+    world.wait_empty("web")
+    assert not world.is_alive(child)

@@ -18,6 +18,7 @@ from supervisor.daemon.proctable import scan
 from supervisor.daemon.reactor import LoopReactor, Registrations
 from supervisor.model.effects import Kill
 from supervisor.model.events import Emptied
+from tests.system.arrival import Deadline
 
 DEADLINE_S = 20
 T = TypeVar("T")
@@ -158,6 +159,12 @@ class World:
             self.loop.remove_reader(pidfd)
             os.close(pidfd)
 
+    def wait_headless(self, pid: int) -> None:
+        """Wait until the first thread of a process has ended, whose others go on."""
+        deadline = Deadline(DEADLINE_S)
+        while Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z":
+            assert deadline.remaining_s(), f"the first thread of {pid} goes on"
+
     def wait_gone_unheard(self, pid: int) -> None:
         """The same without turning the loop: what the nursery says of it stays unheard."""
         pidfd = os.pidfd_open(pid)
@@ -205,7 +212,8 @@ class World:
         self.loop.close()
 
     def _is_ours(self, pid: int) -> bool:
+        """By the environment of any thread: that of a process whose first one has ended is empty."""
         try:
-            return self.marker.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+            return any(self.marker.encode() in (task / "environ").read_bytes() for task in Path(f"/proc/{pid}/task").iterdir())
         except OSError:
             return False
