@@ -58,6 +58,26 @@ def test_upholding_asks_sixteen_times_in_ten_seconds_and_again_only_when_they_ar
     assert (world.active("b"), world.starts("b")) == ("active", 2 + AUTOMATIC_BURST)
 
 
+def test_what_is_up_and_wanted_again_asks_nothing_of_others() -> None:
+    world = World(unit("a", requires=["b"]), unit("b", wants=["c"]), unit("c"))
+    world.start("b")
+    world.stop("c")
+    world.start("a")
+    assert [world.active(name) for name in "abc"] == ["active", "active", "inactive"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"), [({"kill_mode": "mixed"}, Process(is_unkillable=True)), ({"send_sigkill": False}, stubborn())], ids=["mixed", "no sigkill"]
+)
+def test_a_good_stop_whose_processes_do_not_go_is_a_time_out(keys: dict[str, object], left: Process) -> None:
+    world = World(unit("a", timeout_stop_us=SECOND, **keys))
+    world.behave("a", runs(leaves=(left,)))
+    world.start("a")
+    world.stop("a")
+    world.advance(10 * SECOND)
+    assert (world.active("a"), world.show("a")["result"]) == ("failed", "timeout")
+
+
 @pytest.mark.parametrize("mode", ["terminate", "abort"])
 def test_what_kill_mode_mixed_left_alone_is_killed_where_exec_stop_post_does_not_even_begin(mode: str) -> None:
     world = World(unit("a", kill_mode="mixed", exec_stop_post="sweep", timeout_stop_us=SECOND, timeout_stop_failure_mode=mode))
