@@ -34,6 +34,7 @@ from supervisor.model.specification import Probe
 
 EVENTS_PER_COMMIT = 64  # handled together before their records are handed over
 _LEAVES_UNITS_ALONE = fx.Record | fx.Prepare | fx.Answer | fx.Leave
+INTENTS_AGAIN_US = 2_000_000  # wishes that a full disk did not take
 SLICE_US = 2_000  # then other readers get their turn (DESIGN, The engine)
 
 
@@ -247,11 +248,18 @@ class Shell:
             self.link.send(remember, ops, descriptors)
             self.watch_link()
         if intents:
-            self.intents.save(intents)
+            self._save_intents(intents)
         carry = self._carry
         for effect in effects:
             if (act := carry.get(type(effect))) is not None:
                 act(effect)
+
+    def _save_intents(self, intents: list[fx.SaveIntent]) -> None:
+        """On disk before anything is answered. What a full disk does not take is tried again until it does."""
+        was_lacking = bool(self.intents.trouble)
+        self.intents.save(intents)
+        if self.intents.trouble and (not was_lacking or not intents):
+            self.reactor.call_later_us(INTENTS_AGAIN_US, lambda: self._save_intents([]))
 
     def after_keeper(self, act: Callable[[], object]) -> None:
         """Act once the keeper has carried out all it was sent, and its reports of everything before that are read."""

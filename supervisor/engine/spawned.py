@@ -89,7 +89,7 @@ def on_forked(core: Core, event: ev.Forked) -> None:
     state.is_main_known = True
     state.main_pid_last, state.main_run_last = event.pid, event.run
     state.main_started_wall_us = core.now.wall_us
-    if phases.service_of(core, state).type in ("simple", "idle"):
+    if phases.service_of(core, state).type == "simple":
         life.type_is_ready(core, state)
 
 

@@ -58,6 +58,47 @@ def test_upholding_asks_sixteen_times_in_ten_seconds_and_again_only_when_they_ar
     assert (world.active("b"), world.starts("b")) == ("active", 2 + AUTOMATIC_BURST)
 
 
+def test_a_question_whether_it_is_up_fails_with_what_it_requires() -> None:
+    world = World(unit("a", type="oneshot"), unit("b", requires=["a"], after=["a"]))
+    world.behave("a", exits(1, after_us=SECOND))
+    world.start("a")
+    answer = world.request(JobType.VERIFY_ACTIVE, "b")
+    world.advance(2 * SECOND)
+    assert world.job_result(answer) == "dependency"
+
+
+def test_a_service_that_reloads_while_its_reload_command_runs_goes_on_when_that_has_ended() -> None:
+    world = World(unit("a", type="notify", exec_reload="tell"))
+    world.behave("a", runs(says=says_ready().says))
+    world.behave("a", exits(0, after_us=SECOND), phase=Phase.RELOAD)
+    world.start("a")
+    world.request(JobType.RELOAD, "a")
+    world.notify("a", RELOADING="1")
+    world.advance(SECOND)
+    assert world.sub("a") == "reload-notify"
+    world.notify("a", READY="1")
+    assert world.sub("a") == "running"
+
+
+@pytest.mark.parametrize("kind", ["simple", "idle"])
+def test_a_service_without_a_word_is_up_once_it_is_forked(kind: str) -> None:
+    world = World(unit("a", type=kind))
+    world.behave("a", Process(exec_takes_us=100 * SECOND))
+    world.start("a")
+    world.advance(10 * SECOND)
+    assert world.active("a") == "active"
+
+
+@pytest.mark.parametrize("phase", [Phase.CONDITION, Phase.START_PRE, Phase.START, Phase.START_POST])
+def test_a_process_that_cannot_be_forked_ends_the_start_for_want_of_resources(phase: Phase) -> None:
+    keys = {Phase.CONDITION: "exec_condition", Phase.START_PRE: "exec_start_pre", Phase.START_POST: "exec_start_post"}
+    world = World(unit("a", **({keys[phase]: "x"} if phase in keys else {})))
+    world.behave("a", Process(spawn_fails=("fork", 11, 0)), phase=phase)
+    world.start("a")
+    world.advance(SECOND)
+    assert (world.active("a"), world.show("a")["result"]) == ("failed", "resources")
+
+
 def test_what_is_up_and_wanted_again_asks_nothing_of_others() -> None:
     world = World(unit("a", requires=["b"]), unit("b", wants=["c"]), unit("c"))
     world.start("b")
@@ -67,7 +108,9 @@ def test_what_is_up_and_wanted_again_asks_nothing_of_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "left"), [({"kill_mode": "mixed"}, Process(is_unkillable=True)), ({"send_sigkill": False}, stubborn())], ids=["mixed", "no sigkill"]
+    ("keys", "left"),
+    [({"kill_mode": "mixed"}, Process(is_unkillable=True)), ({"send_sigkill": False}, stubborn())],
+    ids=["mixed", "no sigkill"],
 )
 def test_a_good_stop_whose_processes_do_not_go_is_a_time_out(keys: dict[str, object], left: Process) -> None:
     world = World(unit("a", timeout_stop_us=SECOND, **keys))

@@ -1,6 +1,7 @@
 """Nothing left of what supd needs: descriptors, processes, disk. It stays up, says what it could not do, and does it when it can again."""
 
 import errno
+import json
 import os
 import resource
 import subprocess
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.system.arrival import changes
 from tests.system.conftest import StartSupd
 from tests.system.supd import Supd
 from tests.system.users import PROGRAMS, command_as
@@ -124,6 +126,14 @@ def test_without_another_descriptor_supd_stays_and_starts_again_when_there_are_s
     is_well(supd)
 
 
+def _wish(state_directory: str, unit: str) -> str:
+    try:
+        with open(os.path.join(state_directory, "intent.json"), encoding="utf-8") as file:
+            return str(json.load(file).get(unit, [""])[0])
+    except FileNotFoundError:
+        return ""
+
+
 @pytest.mark.usefixtures("as_root")
 def test_a_full_disk_under_the_state_is_said_and_harms_no_service(make_supd: StartSupd) -> None:
     supd = make_supd(UNITS)
@@ -146,7 +156,10 @@ def test_a_full_disk_under_the_state_is_said_and_harms_no_service(make_supd: Sta
         supd.supctl("stop", "late")
         assert supd.get("/v1/version") == version
         assert os.strerror(errno.ENOSPC) in supd.said() or os.strerror(errno.ENOSPC) in supd.supctl("status").stdout
-        os.unlink(ballast)
+        with changes(state) as come:
+            os.unlink(ballast)
+            while _wish(state, "late") != "down":
+                assert come(20), "a wish that the full disk did not take is not written when there is room"
         supd.supctl("disable", "web")
         is_well(supd)
         assert any(run["unit"] == "late" for run in supd.json("history", "late"))
