@@ -99,6 +99,38 @@ def test_a_process_that_cannot_be_forked_ends_the_start_for_want_of_resources(ph
     assert (world.active("a"), world.show("a")["result"]) == ("failed", "resources")
 
 
+def test_who_is_bound_goes_as_soon_as_the_other_is_going() -> None:
+    world = World(unit("a", exec_stop_post="sweep"), unit("b", binds_to=["a"]))
+    world.behave("a", exits(1, after_us=SECOND))
+    world.behave("a", exits(0, after_us=100 * SECOND), phase=Phase.STOP_POST)
+    world.start("b")
+    world.advance(2 * SECOND)
+    assert (world.sub("a"), world.active("b")) == ("stop-post", "inactive")
+
+
+def test_a_reload_of_its_own_accord_starts_nothing_that_is_down() -> None:
+    world = World(unit("a", type="notify", wants=["b"]), unit("b"))
+    world.behave("a", runs(says=says_ready().says))
+    world.start("a")
+    world.stop("b")
+    world.notify("a", RELOADING="1")
+    assert (world.active("a"), world.active("b")) == ("reloading", "inactive")
+
+
+def test_what_there_is_not_cannot_be_stopped() -> None:
+    assert World(unit("a")).stop("nosuch").code == "no-such-unit"
+
+
+@pytest.mark.parametrize(("digits", "sub"), [(19, "start"), (20, "failed")])
+def test_a_number_of_twenty_digits_is_none(digits: int, sub: str) -> None:
+    world = World(unit("a", type="notify", timeout_start_us=SECOND))
+    world.behave("a", runs())
+    world.start("a")
+    world.notify("a", EXTEND_TIMEOUT_USEC="1" + "0" * (digits - 1))
+    world.advance(2 * SECOND)
+    assert world.sub("a") == sub
+
+
 def test_what_is_up_and_wanted_again_asks_nothing_of_others() -> None:
     world = World(unit("a", requires=["b"]), unit("b", wants=["c"]), unit("c"))
     world.start("b")
