@@ -111,10 +111,11 @@ def test_who_is_bound_goes_as_soon_as_the_other_is_going() -> None:
 def test_a_reload_of_its_own_accord_starts_nothing_that_is_down() -> None:
     world = World(unit("a", type="notify", wants=["b"]), unit("b"))
     world.behave("a", runs(says=says_ready().says))
+    world.behave("b", exits(0, after_us=SECOND))
     world.start("a")
-    world.stop("b")
+    world.advance(2 * SECOND)
     world.notify("a", RELOADING="1")
-    assert (world.active("a"), world.active("b")) == ("reloading", "inactive")
+    assert (world.active("a"), world.active("b"), world.starts("b")) == ("reloading", "inactive", 1)
 
 
 def test_what_there_is_not_cannot_be_stopped() -> None:
