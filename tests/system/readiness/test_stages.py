@@ -103,7 +103,7 @@ def test_a_startup_probe_that_fails_too_often_ends_the_start_with_its_own_text(s
 
 def test_a_start_that_never_gets_ready_times_out_and_why_tells_what_was_asked(start_told: StartTold) -> None:
     port = free_port()
-    unit = "[service]\ntimeout_start_sec = '300ms'\n" + service("web")
+    unit = "[service]\ntimeout_start_sec = '2s'\n" + service("web")
     unit += f"[service.ready]\ntcp = '127.0.0.1:{port}'\ninterval_sec = '20ms'\n"
     told = start_told({"web": unit})
     assert told.supd.wait_until("web", "failed")["result"] == "timeout"
