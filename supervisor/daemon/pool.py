@@ -1,4 +1,8 @@
-"""The threads behind `asyncio.to_thread`. Where no further one is to be had (a limit of processes), those that are there do the work."""
+"""The threads behind `asyncio.to_thread`, for what may block at a request's behest: reading unit files, logs and overrides.
+
+Where no further thread is to be had (a limit of processes), those that are there do the work. It never decides what is done, and never
+reports a piece of work as failed that is done all the same. Work for the engine, whose answers come in their order, is `workers`'.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 

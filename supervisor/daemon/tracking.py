@@ -31,7 +31,7 @@ class Tracker(Protocol):
     def groups(self, unit: str, spared: Collection[int]) -> list[int]:
         """Process groups that held processes of this unit and nobody else when `refresh` looked, nor a pid that is spared.
 
-        None where `kill` leaves nothing for them to do.
+        No groups where `kill` leaves nothing for a signal to them to do.
         """
 
     def restore(self, unit: str) -> None:

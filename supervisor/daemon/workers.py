@@ -1,7 +1,8 @@
 """A few threads for what may block: look-ups, directories, conditions, PID files. Each piece of work has one answer.
 
 Answers are handed over on the loop's thread, in the order they come. Threads start with the first piece of work and are
-daemonic: one that hangs in a dead network file system holds up nothing but itself. Never: touches the engine.
+daemonic: one that hangs in a dead network file system holds up nothing but itself. Where not one is to be had, who asks does
+the work. Never: touches the engine.
 """
 
 import os
