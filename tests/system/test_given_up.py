@@ -65,6 +65,7 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", path)
         supd.supctl("start", "brief")
         notify_socket = os.read(told, 4096)
         os.close(told)
+        supd.wait_until("brief", "inactive")  # it is up for a moment after it said so
         told = os.open(supd.path("told"), os.O_RDONLY | os.O_NONBLOCK)  # here the end of the next one can be seen
         os.kill(supd.keeper_pid, signal.SIGSTOP)
         supd.supctl("start", "--no-block", "brief")

@@ -235,6 +235,19 @@ def test_the_place_where_somebody_reads_stays_and_the_hole_behind_it_is_filled()
     assert all(chunk.is_joined for chunk in store.chunks[1:])
 
 
+def test_a_hole_is_worth_filling_only_where_the_lines_would_be_kept() -> None:
+    store = filled(100, LogStore(capacity_lines=100))
+    first, *_, last = store.ids()
+    assert store.hole_between(first, last) is None
+    store.chunks[1].is_joined = False
+    assert store.hole_between(first, last) is store.chunks[0]
+    assert store.hole_between(store.chunks[1].first_id, last) is None
+    store.chunks[1].is_joined = True
+    store.chunks[-1].is_joined = False  # further off than what is kept around the first
+    assert store.hole_between(first, last) is None
+    assert store.hole_between(store.chunks[-2].first_id, last) is store.chunks[-2]
+
+
 @pytest.mark.parametrize("line_bytes", [8, 9_999])
 def test_a_reader_far_back_makes_the_whole_no_larger(line_bytes: int) -> None:
     store = LogStore(capacity_lines=1_000, capacity_bytes=1 << 20)

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.client.logindex import NO_RUN
 from supervisor.tui.link.logfeed import LogFeed
-from tests.tui.logfiles import RUN_1, RUN_2, UnitLog
+from supervisor.tui.logs.filters import Filter
+from supervisor.tui.logs.reader import LogReader
+from supervisor.tui.logs.store import Burst, LogStore
+from tests.tui.logfiles import NOW_US, RUN_1, RUN_2, UnitLog
 from tests.tui.logscreen import Logs, opened
 from tests.tui.pilot import press, ready, screen_text, supd_of, time_of, until
 
@@ -141,14 +145,47 @@ async def test_the_lines_that_are_read_stay_while_the_ring_drops_what_is_around_
             await until(pilot, lambda start=start: store.added >= start + 100, "what came")  # type: ignore[misc]  # a lambda's default
         assert logs.shown() == shown
         assert len(store) <= 800
-        for _ in range(150):
-            expected = int(logs.shown()[-1].split()[1])
+        screen = numbers(logs)
+        while screen[-1] < 2399:
+            before = screen
             await press(pilot, "pagedown")
-            if logs.shown()[-1] == "line 2399":
-                break
-            await until(pilot, lambda expected=expected: logs.shown()[0] == f"line {expected}", f"after {expected}")  # type: ignore[misc]  # a lambda's default
-            await until(pilot, lambda: len(logs.shown()) == 20, "a full screen")
-        assert expected >= 2360
+            # What is not in memory is read while its place is on the screen already, marked as a hole.
+            await until(pilot, lambda: is_whole(numbers(logs)), f"all lines after {before[-1]}")
+            screen = numbers(logs)
+            assert screen[0] == min(before[-1], 2380)
+
+
+def numbers(logs: Logs) -> list[int]:
+    return [int(line.split()[1]) for line in logs.shown()]
+
+
+def is_whole(screen: list[int]) -> bool:
+    return screen == list(range(screen[0], screen[0] + 20))
+
+
+async def test_lines_that_are_not_in_memory_or_not_wanted_leave_a_mark_where_they_are_missing(logs: Logs) -> None:
+    store = LogStore()
+    store.append([Burst(NOW_US, "web", NO_RUN, [b"line %d" % number for number in range(3)])], None)
+    store.prepend([Burst(NOW_US - 2, "web", NO_RUN, [b"old 1", b"old 2", b"odd 3"])], None, None)
+    store.prepend([Burst(NOW_US - 3, "web", NO_RUN, [b"oldest"])], None, None)
+    async with logs.app.run_test(size=(80, 24)) as pilot:
+        await logs.opened(pilot)
+        reader = LogReader(store)
+        logs.view.show(reader)
+        assert marked(logs) == []
+        store.chunks[1].is_joined = False
+        logs.view.forget()
+        assert marked(logs) == ["old 1"]
+        reader.want(Filter(exclude="odd"))
+        while reader.work():
+            pass
+        logs.view.forget()
+        assert marked(logs) == ["old 1", "line 0"]
+
+
+def marked(logs: Logs) -> list[str]:
+    """The rows that say that lines are missing before them."""
+    return [line[18:] for line in logs.view.lines if line[:1] == "┆"]
 
 
 async def test_a_search_goes_through_more_pages_than_memory_holds(logs: Logs) -> None:

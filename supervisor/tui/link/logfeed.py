@@ -153,6 +153,7 @@ class LogFeed:
         with self._paging():
             lines = await asyncio.to_thread(reading.take, PAGE_LINES, SCAN_BYTES)
         if not self.store.chunks or self.store.chunks[0] is not oldest:
+            self._on_change()
             return False  # dropped meanwhile: it is for whoever asks to ask again
         chunk = self.store.prepend(bursts(reversed(lines)), reading.cursor, end)
         self._scanned_to = reading.cursor if chunk is None else None

@@ -206,6 +206,11 @@ class LogStore:
     def size_bytes(self) -> int:
         return sum(len(chunk.text) for chunk in self.chunks)
 
+    @property
+    def window_lines(self) -> int:
+        """So many lines on either side of the place where somebody reads are kept, whatever comes."""
+        return self.capacity_lines // WINDOW_SHARE
+
     def append(self, bursts: Sequence[Burst], end: object, begin: object = None) -> int:
         """Add what came at the living end, oldest first; returns how many lines that were, with boundaries.
 
@@ -258,9 +263,11 @@ class LogStore:
         return bisect_left(self.chunks, number, key=lambda chunk: chunk.number)
 
     def hole_between(self, first_id: int, last_id: int) -> Chunk | None:
-        """The chunk before the first hole between these lines; None when nothing is missing there. Raises KeyError."""
+        """The chunk before the first hole between these lines; None when nothing is missing there, or nothing that would be kept for
+        who reads at the first. Raises KeyError."""
         first, last = self.find(first_id)[0], self.find(last_id)[0]
-        for at in range(self.chunk_at(first.number) + 1, self.chunk_at(last.number) + 1):
+        start = self.chunk_at(first.number)
+        for at in range(start + 1, min(self.chunk_at(last.number), self._reach(start, 1)) + 1):
             if not self.chunks[at].is_joined:
                 return self.chunks[at - 1]
         return None
@@ -308,7 +315,7 @@ class LogStore:
 
     def _reach(self, at: int, step: int) -> int:
         """The place in `chunks` that is a window's end, from its centre `at` on: by lines, since pages may hold few, and by bytes."""
-        left_lines, left_bytes = self.capacity_lines // WINDOW_SHARE, self.capacity_bytes // WINDOW_SHARE
+        left_lines, left_bytes = self.window_lines, self.capacity_bytes // WINDOW_SHARE
         while 0 <= at + step < len(self.chunks) and left_lines > 0 and left_bytes > 0:
             at += step
             left_lines -= len(self.chunks[at])

@@ -22,7 +22,7 @@ from textual.widgets import Input, Label
 from supervisor.tui.link.logfeed import LogFeed
 from supervisor.tui.logs.filters import Filter, pattern
 from supervisor.tui.logs.reader import ERRORS, LogReader
-from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
+from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, Chunk, LogStore
 from supervisor.tui.model.format import count
 from supervisor.tui.model.linkstate import LIVE
 from supervisor.tui.widgets.bar import Bar
@@ -197,19 +197,28 @@ class LogPane(Vertical):
         self._fetch_nearby()
 
     def _fetch_nearby(self) -> None:
-        """Older lines when the reader comes near the oldest, or when the wanted ones do not fill the screen; lines of a hole near him."""
+        """What is missing on the screen first; then older lines, near the oldest or where wanted ones do not fill the screen."""
         feed, view = self.feed, self.reader.view
         if feed is None or not feed.is_open or feed.is_paging:
             return
         position, total = view.position()
+        near = min(_NEAR_LINES, feed.store.window_lines // 2)  # what lies further off is dropped again
         is_short = total < view.rows and self.reader.index.is_complete
-        if (is_short or (not view.follows and position < _NEAR_LINES)) and not feed.is_at_begin:
+        if (before_hole := self._hole_within(0)) is not None:
+            self._start(partial(feed.fill, before_hole), "page")
+        elif (is_short or (not view.follows and position < near)) and not feed.is_at_begin:
             self._start(partial(feed.page_back, self.reader.wanted if self.reader.hides else Filter()), "page")
-        elif not view.follows and total:
-            last = view.index.id_at(min(total - 1, position + view.rows + _NEAR_LINES))
-            before_hole = self.reader.store.hole_between(view.index.id_at(position), last)
-            if before_hole is not None:
-                self._start(partial(feed.fill, before_hole), "page")
+        elif (before_hole := self._hole_within(near)) is not None:
+            self._start(partial(feed.fill, before_hole), "page")
+
+    def _hole_within(self, lines: int) -> Chunk | None:
+        """The chunk before the first hole on the screen or so many lines below it; none while the end is followed."""
+        view = self.reader.view
+        position, total = view.position()
+        if view.follows or not total:
+            return None
+        last = view.index.id_at(min(total, position + view.rows + lines) - 1)
+        return self.reader.store.hole_between(view.index.id_at(position), last)
 
     def _work(self) -> None:
         self._start(self._build, "index")

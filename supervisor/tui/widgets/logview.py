@@ -286,7 +286,6 @@ class LogView(Widget, can_focus=True):
         reader, host = self.reader, host_of(self)
         cursor = None if reader.view.follows else reader.view.cursor
         chosen = set(reader.selection()) if reader.anchor is not None else set()
-        has_holes = reader.hides and not reader.wanted.is_empty
         shared = (reader.painting(), self._width, -1 if self.wraps else self.side, host.theme_key, reader.hides, reader.wanted)
         if shared != self._common[0]:
             self._common = (shared, self._common[1] + 1)
@@ -295,7 +294,7 @@ class LogView(Widget, can_focus=True):
         before = self._before_first()
         for line_id, row in self._rows:
             is_cursor = line_id == cursor
-            is_behind_hole = has_holes and self._is_behind_hole(before, line_id)
+            is_behind_hole = self._is_behind_hole(before, line_id)
             before_us = self._time_us(before) if reader.time_mode == paint.TIME_DELTA and before is not None else None
             focused, is_chosen, is_marked = is_cursor and self.has_focus, line_id in chosen, line_id in reader.marks
             keys.append(_RowKey(line_id, row, is_cursor, focused, is_chosen, is_marked, is_behind_hole, before_us, common))
@@ -314,7 +313,7 @@ class LogView(Widget, can_focus=True):
         return chunk.time_us(place)
 
     def _is_behind_hole(self, before: int | None, line_id: int) -> bool:
-        """Whether lines that are not shown lie between two that are."""
+        """Whether lines lie between two that are shown: ones that are not wanted, or that are not in memory yet."""
         if before is None or before in (line_id, line_id - 1):
             return False
         store = self.reader.store
