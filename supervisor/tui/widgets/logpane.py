@@ -22,19 +22,19 @@ from textual.widgets import Input, Label
 from supervisor.tui.link.logfeed import LogFeed
 from supervisor.tui.logs.filters import Filter, pattern
 from supervisor.tui.logs.reader import ERRORS, LogReader
-from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, Chunk, LogStore
+from supervisor.tui.logs.store import CAPACITY_LINES, RUN, TEXT, LogStore
 from supervisor.tui.model.format import count
 from supervisor.tui.model.linkstate import LIVE
 from supervisor.tui.widgets.bar import Bar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.logbar import LogStatus, log_pieces
 from supervisor.tui.widgets.logmeter import LogOutage, LogRate, nothing_text
+from supervisor.tui.widgets.lognear import next_page
 from supervisor.tui.widgets.logruns import RunEnds
 from supervisor.tui.widgets.logseek import next_line
 from supervisor.tui.widgets.logview import LogView
 
 _SLICE_S = 0.008  # of work between two looks at the keyboard
-_NEAR_LINES = 200  # so near the end of what is in memory, more is fetched
 _TYPED_S = 0.015  # keys of one paste are one change
 _ASK_LINES = 1
 _ASKED = {"/": "search", "&": "filter", "\\": "leave out"}
@@ -197,28 +197,8 @@ class LogPane(Vertical):
         self._fetch_nearby()
 
     def _fetch_nearby(self) -> None:
-        """What is missing on the screen first; then older lines, near the oldest or where wanted ones do not fill the screen."""
-        feed, view = self.feed, self.reader.view
-        if feed is None or not feed.is_open or feed.is_paging:
-            return
-        position, total = view.position()
-        near = min(_NEAR_LINES, feed.store.window_lines // 2)  # what lies further off is dropped again
-        is_short = total < view.rows and self.reader.index.is_complete
-        if (before_hole := self._hole_within(0)) is not None:
-            self._start(partial(feed.fill, before_hole), "page")
-        elif (is_short or (not view.follows and position < near)) and not feed.is_at_begin:
-            self._start(partial(feed.page_back, self.reader.wanted if self.reader.hides else Filter()), "page")
-        elif (before_hole := self._hole_within(near)) is not None:
-            self._start(partial(feed.fill, before_hole), "page")
-
-    def _hole_within(self, lines: int) -> Chunk | None:
-        """The chunk before the first hole on the screen or so many lines below it; none while the end is followed."""
-        view = self.reader.view
-        position, total = view.position()
-        if view.follows or not total:
-            return None
-        last = view.index.id_at(min(total, position + view.rows + lines) - 1)
-        return self.reader.store.hole_between(view.index.id_at(position), last)
+        if self.feed is not None and (page := next_page(self.reader, self.feed)) is not None:
+            self._start(page, "page")
 
     def _work(self) -> None:
         self._start(self._build, "index")
