@@ -22,13 +22,12 @@ START, VERIFY, STOP, RELOAD, RESTART = JobType.START, JobType.VERIFY_ACTIVE, Job
 class Planned:
     """One job to be. `needs` and `needed_by` map the other job to whether the link matters."""
 
-    __slots__ = ("is_conflict", "is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit", "waived")
+    __slots__ = ("is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit", "waived")
 
     def __init__(self, type_: JobType, unit: str) -> None:
         self.type = type_
         self.unit = unit
         self.matters = False  # to the anchor
-        self.is_conflict = False  # a stop that another unit's conflict asks for
         self.waived: list[str] = []  # units that a stop would wait for, were that not a circle
         self.is_wanted_by_root = False  # asked for directly, without being the anchor (boot)
         self.needs: dict[Planned, bool] = {}
@@ -58,8 +57,10 @@ class Transaction:
         except TransactionError:
             self._remove(root)
             raise
+        self._pull_in_what_it_needs(root)
+
+    def _pull_in_what_it_needs(self, root: Planned) -> None:
         queue = [root]
-        done = {root}
         while queue:
             job = queue.pop()
             if job not in self._jobs.get(job.unit, ()):
@@ -77,10 +78,7 @@ class Transaction:
                 dependency, is_new = self._find_or_add(kind, other)
                 job.needs[dependency] = job.needs.get(dependency, False) or matters
                 dependency.needed_by[job] = dependency.needed_by.get(job, False) or matters
-                if kind == STOP and job.type in (START, RESTART):
-                    dependency.is_conflict = True
-                if is_new and dependency not in done:
-                    done.add(dependency)
+                if is_new:
                     queue.append(dependency)
 
     def _wishes_of(self, job: Planned, *, is_root: bool) -> Iterable[tuple[JobType, str, bool]]:
@@ -144,7 +142,7 @@ class Transaction:
         return job, True
 
     def stop_all_others(self, names: Iterable[str]) -> None:
-        """Isolate: a stop for every unit that is up or queued and not part of this transaction."""
+        """Isolate: a stop, with all that goes down along, for every unit that is up or queued and not part of this transaction."""
         assert self._anchor is not None
         for name in names:
             spec = self._core.specs.get(name)
@@ -156,6 +154,7 @@ class Transaction:
             job, _ = self._find_or_add(STOP, name)
             self._anchor.needs[job] = True
             job.needed_by[self._anchor] = True
+            self._pull_in_what_it_needs(job)
 
     # -- removing --------------------------------------------------------------------------------------------------
 
@@ -353,7 +352,7 @@ class Transaction:
         if one.matters or other.matters:
             return other if one.matters else one
         stop, rest = (one, other) if one.type == STOP else (other, one)
-        return rest if stop.type == STOP and stop.is_conflict else stop
+        return rest if _is_asked_for_by_a_conflict(stop) else stop
 
     def _merge(self) -> None:
         for unit, jobs in self._jobs.items():
@@ -390,6 +389,11 @@ class Transaction:
     @property
     def anchor(self) -> Planned | None:
         return self._anchor
+
+
+def _is_asked_for_by_a_conflict(stop: Planned) -> bool:
+    """Whether a start is to have it stopped that names it in conflicts=; the reverse, being named there, counts for nothing."""
+    return any(matters and job.type != STOP for job, matters in stop.needed_by.items())
 
 
 def plan_job(core: Core, type_: JobType, unit: str, mode: JobMode, *, is_automatic: bool) -> tuple[list[Planned], Planned | None]:

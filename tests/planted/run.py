@@ -8,6 +8,7 @@ badly in any way (a failed test, a world that breaks a law, an endless loop) has
 import importlib.abc
 import importlib.machinery
 import os
+import re
 import resource
 import sys
 from collections.abc import Callable, Sequence
@@ -35,17 +36,20 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "notifications": ("notify", "watchdog"),
     "verbs": ("conditions_and_asserts", "start_limit", "total_table"),
     "restart": ("backoff", "start_limit", "restart_table"),
-    "transaction": ("job_merging", "job_corners", "dependency_atoms"),
-    "jobs": ("job_merging", "job_corners", "dependency_atoms"),
-    "jobtypes": ("job_merging",),
-    "reactions": ("unasked", "dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),
+    "transaction": ("transaction_laws", "job_merging", "job_corners", "dependency_atoms"),
+    "jobs": ("changes_and_jobs", "job_merging", "job_corners", "dependency_atoms"),
+    "jobtypes": ("changes_and_jobs", "job_merging"),
+    "reactions": ("changes_and_jobs", "settling", "unasked", "dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),
     "graph": ("graph", "dependency_atoms", "dependencies_recorded"),
 }
 
 
+_PLAYS = re.compile(r"^from (tests\.spec\.(world|bench|shell|reloads|lives)|supervisor\.engine)\b", re.MULTILINE)
+
+
 def tables() -> list[Path]:
     """Every specification table that plays the engine."""
-    found = [path for path in sorted(SPEC.glob("test_*.py")) if "tests.spec.world import" in path.read_text(encoding="utf-8")]
+    found = [path for path in sorted(SPEC.glob("test_*.py")) if _PLAYS.search(path.read_text(encoding="utf-8"))]
     return sorted(found, key=lambda path: path.stem == "test_products")  # it takes as long as all others
 
 

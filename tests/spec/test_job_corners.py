@@ -2,9 +2,11 @@
 
 import pytest
 
-from supervisor.model.states import Phase
+from supervisor.engine.transaction import plan_many
+from supervisor.model.states import JobType, Phase
 from tests.spec.behaviour import Process, exits, says_ready
-from tests.spec.build import SECOND, unit
+from tests.spec.bench import Bench
+from tests.spec.build import SECOND, target, unit
 from tests.spec.world import World
 
 
@@ -51,6 +53,47 @@ def test_a_conflict_of_one_wanted_unit_goes_before_the_start_of_another() -> Non
     world = World(unit("a", wants=["b", "c"]), unit("b"), unit("c", conflicts=["b"]))
     world.start("a")
     assert (world.active("b"), world.active("c")) == ("inactive", "active")
+
+
+@pytest.mark.parametrize("wanted", ["bc", "cb"])
+@pytest.mark.parametrize("declared", ["b", "c"])
+def test_of_two_wanted_units_that_conflict_the_one_that_says_so_starts(declared: str, wanted: str) -> None:
+    """job_is_conflicted_by: a stop goes before a start only where a unit names the other in conflicts=, not where it is named."""
+    other = "c" if declared == "b" else "b"
+    world = World(unit("a", wants=[*wanted]), unit(declared, conflicts=[other]), unit(other))
+    world.start("a")
+    assert (world.active(declared), world.active(other)) == ("active", "inactive")
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+@pytest.mark.parametrize(("type_", "there"), [(JobType.START, "inactive"), (JobType.RESTART, "inactive"), (JobType.RESTART, "active")])
+def test_of_two_units_asked_for_at_once_the_one_that_conflicts_with_the_other_has_its_way(type_: JobType, there: str, names: str) -> None:
+    bench = Bench(unit("a", conflicts=["b"]), unit("b"))
+    for name in names:
+        bench.put(name, there)
+    planned = {job.unit: job.type for job in plan_many(bench.core, type_, names)}
+    assert planned == {"a": type_, **({"b": JobType.STOP} if there == "active" else {})}
+
+
+def test_what_goes_down_with_an_isolated_unit_s_others_goes_down_even_if_it_is_spared() -> None:
+    """transaction_add_isolate_jobs: its stops are stops as any others, with all that they bring about."""
+    world = World(
+        target("only", allow_isolate=True),
+        unit("gone"),
+        unit("spared", ignore_on_isolate=True),
+        unit("along", ignore_on_isolate=True, requires=["gone"]),
+    )
+    for name in ("gone", "spared", "along"):
+        world.start(name)
+    assert world.start("only", mode="isolate").code == ""
+    assert [world.active(name) for name in ("gone", "spared", "along")] == ["inactive", "active", "inactive"]
+
+
+def test_what_is_isolated_is_not_taken_down_by_its_own_isolation() -> None:
+    world = World(unit("a", allow_isolate=True, part_of=["b"]), unit("b"))
+    world.start("b")
+    answer = world.start("a", mode="isolate")
+    assert (answer.code, world.active("b"), world.engine.list_jobs()) == ("contradictory", "active", [])
 
 
 def test_a_stop_that_only_follows_from_a_conflict_gives_way_to_a_start() -> None:
