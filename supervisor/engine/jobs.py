@@ -99,7 +99,6 @@ class Jobs:
             is_irreversible=mode == JobMode.REPLACE_IRREVERSIBLY,
             ignores_order=mode == JobMode.IGNORE_DEPENDENCIES,
             is_manual=is_manual,
-            is_propagated_restart=planned.type == RESTART and not is_manual,
             by=by,
             created_us=core.now.mono_us,
             waived=planned.waived,

@@ -54,7 +54,6 @@ class Job:
     is_irreversible: bool = False
     ignores_order: bool = False
     is_manual: bool = False
-    is_propagated_restart: bool = False
     by: str = ""
     created_us: int = 0
     began_us: int = 0
@@ -187,7 +186,6 @@ def dump_state(state: UnitState) -> str:
             job.is_irreversible,
             job.ignores_order,
             job.is_manual,
-            job.is_propagated_restart,
             job.by,
             job.created_us,
             job.began_us,

@@ -20,7 +20,7 @@ START, VERIFY, STOP, RELOAD, RESTART = JobType.START, JobType.VERIFY_ACTIVE, Job
 
 
 class Planned:
-    """One job to be. `needs` and `needed_by` map the other job to whether the link matters."""
+    """One job to be. `needs` maps another job to whether that one matters to this; `needed_by` is the same links from the other end."""
 
     __slots__ = ("is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit", "waived")
 
@@ -31,7 +31,13 @@ class Planned:
         self.waived: list[str] = []  # units that a stop would wait for, were that not a circle
         self.is_wanted_by_root = False  # asked for directly, without being the anchor (boot)
         self.needs: dict[Planned, bool] = {}
-        self.needed_by: dict[Planned, bool] = {}
+        self.needed_by: dict[Planned, None] = {}
+
+
+def _link(job: Planned, needed: Planned, *, matters: bool) -> None:
+    """One wish more of a job for another: it matters if any of them does."""
+    job.needs[needed] = job.needs.get(needed, False) or matters
+    needed.needed_by[job] = None
 
 
 class Transaction:
@@ -76,8 +82,7 @@ class Transaction:
                     self._core.note(job.unit, "transaction", f"not started: {error}")
                     break
                 dependency, is_new = self._find_or_add(kind, other)
-                job.needs[dependency] = job.needs.get(dependency, False) or matters
-                dependency.needed_by[job] = dependency.needed_by.get(job, False) or matters
+                _link(job, dependency, matters=matters)
                 if is_new:
                     queue.append(dependency)
 
@@ -152,8 +157,7 @@ class Transaction:
             if state is None or (state.active.is_down and state.job is None):
                 continue
             job, _ = self._find_or_add(STOP, name)
-            self._anchor.needs[job] = True
-            job.needed_by[self._anchor] = True
+            _link(self._anchor, job, matters=True)
             self._pull_in_what_it_needs(job)
 
     # -- removing --------------------------------------------------------------------------------------------------
@@ -171,12 +175,9 @@ class Transaction:
             if not jobs:
                 del self._jobs[job.unit]
             lost_anchor = lost_anchor or job is self._anchor
-            for other, matters in job.needed_by.items():
-                other.needs.pop(job, None)
-                if matters:
-                    stack.append(other)
+            stack += [other for other in job.needed_by if other.needs.pop(job)]
             for other in job.needs:
-                other.needed_by.pop(job, None)
+                del other.needed_by[job]
         return lost_anchor
 
     # -- the steps -------------------------------------------------------------------------------------------------
@@ -240,9 +241,9 @@ class Transaction:
 
     def _unlink(self, job: Planned) -> None:
         for other in job.needed_by:
-            other.needs.pop(job, None)
+            del other.needs[job]
         for other in job.needs:
-            other.needed_by.pop(job, None)
+            del other.needed_by[job]
         jobs = self._jobs[job.unit]
         jobs.remove(job)
         if not jobs:
@@ -365,16 +366,14 @@ class Transaction:
                 first.matters = first.matters or job.matters
                 if job is self._anchor:
                     self._anchor = first
-                for other, matters in job.needed_by.items():
-                    other.needs.pop(job, None)
+                for other in job.needed_by:
+                    matters = other.needs.pop(job)
                     if other is not first:
-                        other.needs[first] = other.needs.get(first, False) or matters
-                        first.needed_by[other] = first.needed_by.get(other, False) or matters
+                        _link(other, first, matters=matters)
                 for other, matters in job.needs.items():
-                    other.needed_by.pop(job, None)
+                    del other.needed_by[job]
                     if other is not first:
-                        first.needs[other] = first.needs.get(other, False) or matters
-                        other.needed_by[first] = other.needed_by.get(first, False) or matters
+                        _link(first, other, matters=matters)
             del jobs[1:]
 
     def _refuse_destruction(self) -> None:
@@ -393,7 +392,7 @@ class Transaction:
 
 def _is_asked_for_by_a_conflict(stop: Planned) -> bool:
     """Whether a start is to have it stopped that names it in conflicts=; the reverse, being named there, counts for nothing."""
-    return any(matters and job.type != STOP for job, matters in stop.needed_by.items())
+    return any(job.needs[stop] and job.type != STOP for job in stop.needed_by)
 
 
 def plan_job(core: Core, type_: JobType, unit: str, mode: JobMode, *, is_automatic: bool) -> tuple[list[Planned], Planned | None]:

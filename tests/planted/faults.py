@@ -3,8 +3,9 @@
 A *cell* is a named value that says what follows (a state, a result, a phase, a kind of edge), a member of a set of them, an
 entry of a table, or an action that is taken. A *comparison* is an operator, a negation or a connective of a condition.
 
-What is only said is no fault: notes, errors' texts and assertions are left alone. Two lists made from one text are the same,
-and a fault's key depends on its function's text only, so that a change elsewhere does not choose other faults.
+What is only said is no fault: notes, errors' texts, assertions, and conditions under which nothing else is done are left alone. Two
+lists made from one text are the same, and a fault's key depends on its function's text only, so that a change elsewhere does not choose
+other faults.
 """
 
 import ast
@@ -134,6 +135,8 @@ Change = tuple[str, ast.AST, str, str]  # function, the part that changes, kind,
 def _changes(node: ast.AST, function: str) -> Iterator[Change]:
     if isinstance(node, ast.Assert | ast.JoinedStr | ast.Raise | ast.Import | ast.ImportFrom) or _is_said(node):
         return
+    if isinstance(node, ast.If) and all(map(_only_says, (*node.body, *node.orelse))):
+        return
     if isinstance(node, ast.FunctionDef):
         if node.name in _SENTENCES:
             return
@@ -151,6 +154,13 @@ def _changes(node: ast.AST, function: str) -> Iterator[Change]:
 
 def _is_said(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _SPEAKERS
+
+
+def _only_says(statement: ast.stmt) -> bool:
+    """Whether nothing follows from this statement but words."""
+    if isinstance(statement, ast.If):
+        return all(map(_only_says, (*statement.body, *statement.orelse)))
+    return isinstance(statement, ast.Expr) and _is_said(statement.value)
 
 
 def _own_changes(node: ast.AST) -> Iterator[tuple[ast.AST, str, str]]:

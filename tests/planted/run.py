@@ -27,12 +27,12 @@ MEMORY_MAX_BYTES = 2 << 30
 
 # The tables that know most about a module: they look first, and mostly that is enough.
 NEAREST: dict[str, tuple[str, ...]] = {
-    "lifecycle": ("times", "service_types", "total_table", "restart_table"),
-    "phases": ("service_types", "kill_modes", "timeouts"),
-    "killing": ("kill_modes", "timeouts"),
-    "exits": ("exit_status", "service_types", "unasked", "kill_modes"),
+    "lifecycle": ("service_steps", "times", "service_types", "total_table", "restart_table"),
+    "phases": ("service_steps", "service_types", "kill_modes", "timeouts"),
+    "killing": ("service_steps", "kill_modes", "timeouts"),
+    "exits": ("service_steps", "exit_status", "service_types", "unasked", "kill_modes"),
     "spawned": ("service_types", "exit_status", "recovery"),
-    "timeouts": ("timeouts", "watchdog", "total_table"),
+    "timeouts": ("service_steps", "timeouts", "watchdog", "total_table"),
     "notifications": ("notify", "watchdog"),
     "verbs": ("conditions_and_asserts", "start_limit", "total_table"),
     "restart": ("backoff", "start_limit", "restart_table"),

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.model.states import Phase
-from tests.spec.behaviour import exits, runs, stubborn
+from tests.spec.behaviour import Process, exits, runs, stubborn
 from tests.spec.build import SECOND, target, unit
 from tests.spec.world import World
 
@@ -171,6 +171,32 @@ def test_a_second_shutdown_has_no_more_patience() -> None:
     assert not world.has_left
     world.shutdown()
     assert (world.has_left, world.result("a"), world.processes("a")) == (True, "timeout", [])
+
+
+def test_a_second_shutdown_does_nothing_to_what_waits_for_its_restart() -> None:
+    """Neither to one whose time has not come, nor to one whose turn has not: there is no process to be impatient with."""
+    world = World(
+        unit("a", restart="always", restart_us=SECOND, exec_stop_post="sweep", after=["slow"]),
+        unit("b", restart="always", restart_us=1000 * SECOND, exec_stop_post="sweep"),
+        unit("slow", type="notify"),
+        unit("last", after=["a", "b"], kill_mode="process"),
+    )
+    for name in "ab":
+        world.behave(name, exits(0))
+        world.start(name)
+    world.behave("slow", runs())
+    world.behave("last", Process(is_unkillable=True))
+    world.start("slow")
+    world.start("last", mode="ignore-dependencies")
+    world.advance(SECOND)
+    assert [world.sub(name) for name in "ab"] == ["auto-restart-queued", "auto-restart"]
+    for _ in range(2):
+        world.shutdown()
+    assert [world.state(name) for name in "ab"] == [
+        ("activating", "auto-restart-queued", "success"),
+        ("activating", "auto-restart", "success"),
+    ]
+    assert world.spawns("a").count("stop-post") == world.spawns("b").count("stop-post") == 1
 
 
 def test_a_stop_of_a_shutdown_cannot_be_canceled() -> None:

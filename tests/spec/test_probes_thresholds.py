@@ -120,6 +120,17 @@ def test_health_is_asked_only_once_the_service_is_up() -> None:
     assert {e.index for _, e in world.history if isinstance(e, StartProbe)} == {0, 1}
 
 
+def test_health_is_watched_on_through_a_reload() -> None:
+    from supervisor.model.effects import StartProbe, StopProbes
+
+    world = World(unit("a", type="notify", probes=[HEALTH], exec_reload="again"))
+    world.start("a")
+    world.notify("a", RELOADING="1")
+    world.notify("a", READY="1")
+    world.reload("a")
+    assert [type(effect) for _, effect in world.history if isinstance(effect, StartProbe | StopProbes)] == [StartProbe]
+
+
 def test_a_startup_probe_holds_the_others_back() -> None:
     world = World(unit("a", probes=[Probe("startup", "tcp", "127.0.0.1:2"), READY]))
     world.probe_answers["a", 0] = [False, False, True]

@@ -354,3 +354,19 @@ def test_the_abort_of_a_watchdog_is_not_taken_for_an_abort_of_its_own() -> None:
     world.advance(2 * SECOND)
     assert world.state("a") == ("failed", "failed", "watchdog")
     assert SIGABRT in [signal for signal, _ in world.kills("a")]
+
+
+@pytest.mark.parametrize("verb", ["stop", "start", "reload", None])
+def test_only_a_stop_that_is_queued_holds_up_an_automatic_restart(verb: str | None) -> None:
+    world = World(unit("a", restart="always", restart_us=SECOND, exec_reload="again"), unit("later", after=["a"]))
+    world.behave("later", runs(dies_in_us=10 * SECOND))
+    world.behave("a", exits(1), runs())
+    world.start("later")
+    world.start("a")
+    world.stop("later")  # whatever is asked of a waits for this
+    if verb:
+        world.request(verb, "a")
+    world.advance(2 * SECOND)
+    assert world.sub("a") == ("auto-restart" if verb == "stop" else "auto-restart-queued")
+    world.advance(10 * SECOND)
+    assert world.sub("a") == ("dead" if verb == "stop" else "running")
