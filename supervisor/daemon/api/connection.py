@@ -174,6 +174,10 @@ class Connection:
         if transport.get_write_buffer_size() > 0:
             asyncio.get_running_loop().call_later(self._idle_s, _cut_off, transport)
 
+    def cut_off(self) -> None:
+        """End the connection now, whatever is still to be sent."""
+        self._writer.transport.abort()
+
     def _write(self, *events: h11.Event) -> None:
         data = b"".join(self._http.send(event) or b"" for event in events)
         if data:

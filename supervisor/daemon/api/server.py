@@ -92,7 +92,7 @@ class ApiServer:
         self._table = table
         self._audit = audit
         self._refusals = Refusals()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], Connection] = {}
         self._awaited: dict[asyncio.Task[None], bool] = {}  # they owe us a request, the longest first; whether it is the owner or root
         self._streams: dict[asyncio.Task[None], tuple[Client, acl.Grant]] = {}
         self._server: asyncio.Server | None = None
@@ -115,26 +115,33 @@ class ApiServer:
         """Stop accepting and end every connection. Returns when they are gone."""
         if self._server is not None:
             self._server.close()
-        for task in self._connections:
+        open_ones = dict(self._connections)
+        for task in open_ones:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*open_ones, return_exceptions=True)
+        for connection in open_ones.values():
+            connection.cut_off()
+        await asyncio.sleep(0)  # the loop lets go of them in its next turn
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """On the books before its task runs: one that is cancelled before it has begun must be closed too."""
         connection = Connection(reader, writer, self._limits.header_bytes, self._limits.body_bytes, self._limits.idle_s)
+        task = asyncio.get_running_loop().create_task(self._converse(connection, writer.get_extra_info("socket")))
+        self._connections[task] = connection
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task).close()
+
+    async def _converse(self, connection: Connection, end: Any) -> None:
         try:
-            await self._serve(connection, writer.get_extra_info("socket"))
+            await self._serve(connection, end)
         except (ClientLeft, ConnectionError, TimeoutError):
             pass  # the client's own doing, and it is not there any more to be told
         except asyncio.CancelledError:
-            pass  # `close`, or it made room for another: the task ends here, and asyncio's stream callback must not see it as a failure
+            pass  # `close`, or it made room for another
         except Exception as error:  # a fault of ours must not end the server, nor go unseen
             self._log(f"api: a connection ended by an internal error: {error!r}")
-        finally:
-            self._connections.discard(task)
-            connection.close()
 
     async def _serve(self, connection: Connection, end: Any) -> None:
         peer = acl.peer_of(end)

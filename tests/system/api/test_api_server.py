@@ -1,11 +1,13 @@
 """The server against the world outside: limits, hostile bytes, foreign users, clients that leave, and the event stream."""
 
 import contextlib
+import gc
 import json
 import os
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -186,6 +188,21 @@ def test_a_level_below_the_routes_is_refused(short_directory: str) -> None:
     grant = access.grant_of(Peer(1234, os.getgid(), 1))
     assert grant is not None
     assert grant.level_everywhere() == "view"
+
+
+def test_closing_the_server_ends_connections_whatever_they_are_at(short_directory: str) -> None:
+    """One that says nothing, one that owes the rest of a request, and one that does not read what it asked for."""
+    with warnings.catch_warnings(record=True) as caught, contextlib.ExitStack() as ends:
+        warnings.simplefilter("always", ResourceWarning)
+        with RunningServer(short_directory).running() as server:
+            deaf = ends.enter_context(raw.connect(server.path))
+            deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: supd\r\n\r\n" * 100)
+            assert deaf.recv(100).startswith(b"HTTP/1.1 200 ")
+            ends.enter_context(raw.connect(server.path)).sendall(b"GET ")
+            ends.enter_context(raw.connect(server.path))
+            assert raw.ask(server.path, "GET", "/v1/version")[0] == 200  # who came before has been let in
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
 
 
 def test_closing_the_server_leaves_the_sockets_file(short_directory: str) -> None:
