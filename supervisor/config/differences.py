@@ -112,6 +112,7 @@ DIFFERENCES = (
 # Scenarios of tests/agreement in which supd behaves unlike systemd 252 on purpose, with the reason.
 BEHAVIOURS = {
     "context/signals": "Every signal has its default disposition: systemd ignores SIGPIPE (IgnoreSIGPIPE=), and pipelines run on.",
+    "dependencies/upholds-stopped": "What a person stopped stays down.",
     "notify/main-pid-handed-on": "How the process that became the main one ended is told; systemd takes the empty cgroup for its end.",
     "notify/main-pid-handed-on-old-fails": "How the process that became the main one ended is told; systemd takes the empty cgroup for it.",
     "phases/forking-parent-fails": "The status of the parent that failed is shown, and the restart lists apply to it.",

@@ -154,6 +154,13 @@ class Processes:
             return unit
         return self._runs.recall(pid) if read_process(pid) is None else None
 
+    def leaves_none(self, unit: str, run: int | None) -> bool:
+        """Whether with the end of this run (None: of a process that never was one) no process of the unit is left.
+
+        False in scan mode: only a look at all of /proc could say so.
+        """
+        return self._events is not None and self._runs.are_over_but(unit, run) and not self._cgroups.is_populated(unit)
+
     def is_child_of_keeper(self, pid: int) -> bool:
         """Whether the keeper will reap this process."""
         process = read_process(pid, accepts_zombie=True)

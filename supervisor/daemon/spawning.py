@@ -230,7 +230,8 @@ class Spawning:
         elif kind == "spawn_failed":
             step, number, exit_status = report[2], report[3], report[4]
             book.end = (ExitCode.EXITED, exit_status)
-            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number, exit_status, book.request)))
+            text, is_last = _spawn_text(step, number, exit_status, book.request), shell.processes.leaves_none(unit, run)
+            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, text, is_last))
             shell.processes.note_exited(unit, run)
         elif kind == "exited":
             if not self.drain(unit):
@@ -238,7 +239,7 @@ class Spawning:
                 shell.reactor.call_later_us(0, lambda: self.on_report(report))
                 return
             book.usage, book.end = report[4], (report[2], report[3])
-            shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3]))
+            shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3], is_last=shell.processes.leaves_none(unit, run)))
             shell.processes.note_exited(unit, run)
 
     def drain(self, unit: str) -> bool:
@@ -262,8 +263,7 @@ class Spawning:
         self._shell.link.send({}, [["ack", seq]])
         for state in self._shell.engine.core.states.values():
             if state.main is not None and state.main.is_alien and state.main.pid == pid:
-                self.drain(state.name)
-                self._shell.post(ev.AlienExited(state.name, pid, ExitCode(code), status))
+                self._tell_alien_end(state.name, pid, ExitCode(code), status)
 
     # -- notifications ---------------------------------------------------------------------------------------------
 
@@ -297,14 +297,14 @@ class Spawning:
         pid = state.main.pid
         if pid in self._reaped:
             code, status = self._reaped.pop(pid)
-            self._shell.post(ev.AlienExited(unit, pid, code, status))
+            self._tell_alien_end(unit, pid, code, status)
         elif not any(known == (unit, pid) for known in self._watched_aliens.values()):
             if self._shell.processes.is_child_of_keeper(pid):
                 return
             try:
                 pidfd = os.pidfd_open(pid)
             except OSError:
-                self._shell.post(ev.AlienExited(unit, pid, ExitCode.UNKNOWN, 0))
+                self._tell_alien_end(unit, pid, ExitCode.UNKNOWN, 0)
                 return
             self._watched_aliens[pidfd] = (unit, pid)
             self._shell.reactor.add_reader(pidfd, lambda: self._on_alien_ended(pidfd))
@@ -326,7 +326,7 @@ class Spawning:
 
     def _tell_alien_end(self, unit: str, pid: int, code: ExitCode, status: int) -> None:
         self.drain(unit)
-        self._shell.post(ev.AlienExited(unit, pid, code, status))
+        self._shell.post(ev.AlienExited(unit, pid, code, status, is_last=self._shell.processes.leaves_none(unit, None)))
 
     # -- questions of the engine -----------------------------------------------------------------------------------
 

@@ -35,8 +35,10 @@ def judge(service: Service, process: Process, code: ExitCode, status: int, *, is
     return Result.CORE_DUMP if code == ExitCode.DUMPED else Result.SIGNAL
 
 
-def ended(core: Core, state: UnitState, process: Process, code: ExitCode, status: int, *, oom_killed: bool = False) -> None:
-    """A process of the unit is gone: close its books and go on."""
+def ended(
+    core: Core, state: UnitState, process: Process, code: ExitCode, status: int, *, oom_killed: bool = False, is_last: bool = False
+) -> None:
+    """A process of the unit is gone: close its books and go on. `is_last`: nothing of the unit is left."""
     service = phases.service_of(core, state)
     is_main = process is state.main
     result = judge(service, process, code, status, is_main=is_main)
@@ -54,6 +56,8 @@ def ended(core: Core, state: UnitState, process: Process, code: ExitCode, status
     elif result != Result.SUCCESS and not state.failed_text:
         state.failed_step, state.failed_text = process.phase, _end_text(command, process, code, status)
     phases.forget(core, state, process)
+    if is_last and state.main is None and state.control is None:
+        state.empty_token, state.is_empty = 0, True  # systemd, too, finds nobody left to signal (unit_kill_context)
     if is_main:
         _main_ended(core, state, service, process, code, status, result)
     else:

@@ -42,7 +42,7 @@ def on_prepare_failed(core: Core, event: ev.PrepareFailed) -> None:
         return
     step = event.step.upper()
     text = f"{event.text.rstrip('.')} (step {step}, status {event.exit_status}/{step})"
-    _never_ran(core, *found, event.step, event.exit_status, text)
+    _never_ran(core, *found, event.step, event.exit_status, text, is_last=False)
 
 
 def on_spawn_failed(core: Core, event: ev.SpawnFailed) -> None:
@@ -50,10 +50,10 @@ def on_spawn_failed(core: Core, event: ev.SpawnFailed) -> None:
     if found is None:
         core.emit(Forget(event.unit, event.run))
         return
-    _never_ran(core, *found, event.step, event.exit_status, event.text or f"{event.step}: errno {event.errno}")
+    _never_ran(core, *found, event.step, event.exit_status, event.text or f"{event.step}: errno {event.errno}", event.is_last)
 
 
-def _never_ran(core: Core, state: UnitState, process: Process, step: str, exit_status: int, text: str) -> None:
+def _never_ran(core: Core, state: UnitState, process: Process, step: str, exit_status: int, text: str, is_last: bool) -> None:
     """A process failed before its program ran: that counts as its exit with the step's status."""
     is_main = process is state.main
     service = phases.service_of(core, state)
@@ -73,7 +73,7 @@ def _never_ran(core: Core, state: UnitState, process: Process, step: str, exit_s
         life.type_is_ready(core, state)
         if state.main is not process:
             return
-    exits.ended(core, state, process, ExitCode.EXITED, exit_status)
+    exits.ended(core, state, process, ExitCode.EXITED, exit_status, is_last=is_last)
 
 
 def on_forked(core: Core, event: ev.Forked) -> None:
@@ -116,14 +116,14 @@ def on_exited(core: Core, event: ev.Exited) -> None:
         core.emit(Forget(event.unit, event.run))
         return
     state, process = found
-    exits.ended(core, state, process, event.code, event.status, oom_killed=event.oom_killed)
+    exits.ended(core, state, process, event.code, event.status, oom_killed=event.oom_killed, is_last=event.is_last)
 
 
 def on_alien_exited(core: Core, event: ev.AlienExited) -> None:
     state = core.states.get(event.unit)
     if state is not None and state.main is not None and state.main.is_alien and state.main.pid == event.pid:
         core.touch(state)
-        exits.ended(core, state, state.main, event.code, event.status)
+        exits.ended(core, state, state.main, event.code, event.status, is_last=event.is_last)
 
 
 def on_pid_file_read(core: Core, event: ev.PidFileRead) -> None:

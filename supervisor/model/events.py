@@ -153,7 +153,7 @@ class Execed:
 
 @dataclass(frozen=True, slots=True)
 class SpawnFailed:
-    """fork failed, or a step between fork and exec did; in the latter case `Exited` with `exit_status` is not sent."""
+    """fork failed, or a step between fork and exec did; in the latter case `Exited` with `exit_status` is not sent. `is_last`: as there."""
 
     unit: str
     run: int
@@ -161,27 +161,33 @@ class SpawnFailed:
     errno: int
     exit_status: int
     text: str = ""
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A process of ours ended. `status` is the exit code, or the signal number when killed or dumped."""
+    """A process of ours ended. `status` is the exit code, or the signal number when killed or dumped.
+
+    `is_last`: no process of the unit was left, as far as that is known at once; else `WatchEmpty` is the way to ask.
+    """
 
     unit: str
     run: int
     code: ExitCode
     status: int
     oom_killed: bool = False
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AlienExited:
-    """A main process that was learned late (PID file, MAINPID=) ended; known by pid because it never had a run."""
+    """A main process that was learned late (PID file, MAINPID=) ended; known by pid because it never had a run. `is_last`: as above."""
 
     unit: str
     pid: int
     code: ExitCode
     status: int
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

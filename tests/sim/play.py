@@ -67,6 +67,7 @@ class RandomWorld(World):
         self._things_before = 0
         self._visits: Counter[str] = Counter()
         super().__init__(*units, seed=str(random.random()))
+        self.sees_the_last = random.random() < 0.5
         self.checks = Checks(self)
         self.checks.learn(self.units)
         self.observers.append(self.checks.after)

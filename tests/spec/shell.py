@@ -35,6 +35,7 @@ class Shell:
         self.units = {u.id: u for u in units}
         self.seed = seed
         self.now_us = BOOT_MONO_US
+        self.sees_the_last = True  # as the kernel's register of a unit's processes does; a scan of /proc does not
         self.wall_shift_us = 0  # how far somebody has set the wall clock
         self.machine = Machine()
         self.engine = Engine(dict(self.units), seed=seed, strict=True)
@@ -329,11 +330,14 @@ class Shell:
             return
         self._read_socket(entry.unit)  # exit comes last (DESIGN, The engine)
         if run in self.machine.runs:
-            self._turn(ev.Exited(entry.unit, run, *entry.exited))
+            self._turn(ev.Exited(entry.unit, run, *entry.exited, is_last=self._is_last(entry.unit)))
+
+    def _is_last(self, unit: str) -> bool:
+        return self.sees_the_last and self.machine.is_empty(unit)
 
     def _report_alien(self, unit: str, pid: int, code: ExitCode, status: int) -> None:
         self._read_socket(unit)
-        self._turn(ev.AlienExited(unit, pid, code, status))
+        self._turn(ev.AlienExited(unit, pid, code, status, is_last=self._is_last(unit)))
         self.machine.reaped = [entry for entry in self.machine.reaped if entry[1] != pid]
 
     def _send(self, unit: str, pid: int, fields: dict[str, str]) -> None:
