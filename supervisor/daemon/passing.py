@@ -134,6 +134,10 @@ class Passing:
             self.store.drop_all(unit)
             self._told_full.discard(unit)
 
+    def holds_any(self, unit: str) -> bool:
+        """Whether the unit has stored descriptors or ready pipes."""
+        return bool(self.store.count(unit)) or unit in self.ready_pipes.units()
+
     def is_pinned(self, unit: str) -> bool:
         """Whether the unit keeps descriptors though it is down."""
         return bool(self.store.count(unit)) and self._preserve(unit) == "yes"

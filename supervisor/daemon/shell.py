@@ -13,6 +13,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from supervisor.daemon.intents import Intents
@@ -33,7 +34,7 @@ from supervisor.model import events as ev
 from supervisor.model.specification import Probe
 
 EVENTS_PER_COMMIT = 64  # handled together before their records are handed over
-_LEAVES_UNITS_ALONE = fx.Record | fx.Prepare | fx.Answer | fx.Leave
+_LEAVES_UNITS_ALONE = fx.Record | fx.Prepare | fx.Answer | fx.Leave | fx.Forget | fx.FinishJob
 INTENTS_AGAIN_US = 2_000_000  # wishes that a full disk did not take
 SLICE_US = 2_000  # then other readers get their turn (DESIGN, The engine)
 
@@ -174,6 +175,7 @@ class Shell:
     def resume(self) -> None:
         """A manager before this one died: ask again for everything that was under way outside the keeper."""
         effects = self.engine.resume(now())
+        self._also |= self.run_records.take_in(effects, self.spawning.runs)
         self._note_preparations(effects)
         self.carry_out(effects)
 
@@ -191,8 +193,9 @@ class Shell:
         That is so of reports of a fork alone, which are in the keeper's table: what they change may go with the next commit.
 
         A preparation is begun on the way, before the commit: nobody outside learns of it, and after a crash it is asked for again. So
-        a restart without a delay is one commit after its release: the deadline, the preparation and the spawn. Only what its unit
-        is yet to do (release what the last run left) comes before it, and ends the batch.
+        is a release that only forgets. So a restart without a delay is one commit: the end of one run, the deadline, the preparation
+        and the spawn of the next. Only what its unit is yet to do (signals, a release of what the last run left) comes before a
+        preparation, and ends the batch.
         """
         effects: list[fx.Effect] = []
         busy_units: set[str] = set()
@@ -212,10 +215,18 @@ class Shell:
             else:
                 break
             is_replayed = is_replayed and isinstance(event, ev.Forked)
+            if isinstance(event, ev.Exited | ev.AlienExited | ev.SpawnFailed) and event.is_last and event.unit in busy_units:
+                event = replace(event, is_last=False)  # what is to be spawned for it meanwhile was not there to be seen
             found = self.engine.handle(event, now())
+            self._also |= self.run_records.take_in(found, self.spawning.runs)
             self._note_preparations(found)
-            effects += found
-            busy_units.update(effect.unit for effect in found if not isinstance(effect, _LEAVES_UNITS_ALONE))
+            for effect in found:
+                if isinstance(effect, fx.Release) and effect.unit not in busy_units and self.spawning.only_forgets(effect):
+                    self.spawning.release(effect)
+                    continue
+                effects.append(effect)
+                if not isinstance(effect, _LEAVES_UNITS_ALONE):
+                    busy_units.add(effect.unit)
         return effects, is_replayed
 
     def _note_preparations(self, effects: list[fx.Effect]) -> None:
@@ -229,7 +240,6 @@ class Shell:
         """Commit, then act."""
         remember = self.engine.take_changed() | self._also
         self._also = {}
-        remember |= self.run_records.take_in(effects, self.spawning.runs)
         ops: list[Any] = []
         descriptors: list[int] = []
         intents: list[fx.SaveIntent] = []

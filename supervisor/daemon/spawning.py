@@ -353,6 +353,12 @@ class Spawning:
 
     # -- after -----------------------------------------------------------------------------------------------------
 
+    def only_forgets(self, effect: fx.Release) -> bool:
+        """Whether `release` changes nothing outside this process: the unit comes back at once, and its last run left nothing to clear."""
+        unit = self._shell.engine.core.specs.get(effect.unit)
+        is_clear = unit is None or not self._shell.preparer.has_leftovers(unit)
+        return effect.will_restart and is_clear and not self.passing.holds_any(effect.unit)
+
     def release(self, effect: fx.Release) -> None:
         """The unit is down: what was made for its processes goes."""
         shell, name = self._shell, effect.unit

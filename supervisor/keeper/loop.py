@@ -86,8 +86,7 @@ class Keeper:
     def _go_on(self, content: dict[str, Any]) -> None:
         """Take up where the keeper of before the exec left off, beginning with a manager."""
         for run in reexec.load(content, self._table, self._store):
-            self._status_pipes[run.status_fd] = run
-            self._epoll.register(run.status_fd, select.EPOLLIN)
+            self._watch_status(run)
         self._table.signals += content["signals"]
         self._was_ever_ready = True
         if content["journal"]:
@@ -195,6 +194,11 @@ class Keeper:
             self._table.add_fact(run, ["exited", run.run, end.code, end.status, end.usage])
         self._table.note_reaped(run)
 
+    def _watch_status(self, run: Run) -> None:
+        """Wake at the end of what the pipe says (EPOLLHUP is always told), which is exec or a failure: not at words on the way there."""
+        self._status_pipes[run.status_fd] = run
+        self._epoll.register(run.status_fd, 0)
+
     def _read_status(self, run: Run) -> None:
         if run.status_fd < 0:
             return
@@ -239,8 +243,7 @@ class Keeper:
         run.pid, run.status_fd = pid, status_fd
         run.start_time_ticks = reap.start_time_ticks(pid)
         self._table.by_pid[pid] = run
-        self._status_pipes[status_fd] = run
-        self._epoll.register(status_fd, select.EPOLLIN)
+        self._watch_status(run)
         self._table.add_fact(run, ["forked", number, pid, run.start_time_ticks])
 
     def _signal(self, number: int, signal_number: int) -> None:
