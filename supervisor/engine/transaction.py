@@ -121,12 +121,10 @@ class Transaction:
     def _check_applicable(self, type_: JobType, unit: str) -> None:
         """Raise unless a job of this type may exist for this unit (`unit_job_is_applicable`, `bus_unit_validate_load_state`)."""
         spec = self._core.specs.get(unit)
-        if type_ == STOP:
-            if spec is None and unit not in self._core.states:
-                raise TransactionError("no-such-unit", f"cannot stop {unit}: there is no such unit", unit)
-            return
         if spec is None:
             raise TransactionError("no-such-unit", f"cannot {type_} {unit}: there is no such unit", unit)
+        if type_ == STOP:
+            return
         if unit in self._core.vanished and (type_ == RESTART or (type_ == START and not self._core.active(unit).is_up)):
             raise TransactionError("no-such-unit", f"cannot {type_} {unit}: its unit file is gone", unit)
         if spec.is_masked:

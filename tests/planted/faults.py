@@ -137,6 +137,8 @@ def _changes(node: ast.AST, function: str) -> Iterator[Change]:
         return
     if isinstance(node, ast.If) and all(map(_only_says, (*node.body, *node.orelse))):
         return
+    if isinstance(node, ast.IfExp) and isinstance(node.body, ast.JoinedStr):
+        return  # a part of a sentence, or none
     if isinstance(node, ast.FunctionDef):
         if node.name in _SENTENCES:
             return

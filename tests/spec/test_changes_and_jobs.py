@@ -8,7 +8,9 @@ from itertools import product
 import pytest
 
 from supervisor.engine.jobtypes import collapse
-from supervisor.model.states import ActiveState, JobMode, JobResult, JobState, JobType, Result, SubState
+from supervisor.engine.record import Intent
+from supervisor.model.effects import SaveIntent
+from supervisor.model.states import ActiveState, JobMode, JobResult, JobState, JobType, Result, SubState, Wanted
 from tests.spec.bench import SUB_OF, TYPES, Bench
 from tests.spec.build import unit
 
@@ -242,3 +244,47 @@ def test_only_isolate_and_flush_cancel_what_else_is_queued(mode: JobMode) -> Non
     is_canceled = mode in (JobMode.ISOLATE, JobMode.FLUSH)
     assert bench.result(queued["c"]) == ("canceled" if is_canceled else None)
     assert [bench.result(queued[name]) for name in "ab"] == [None, None]
+
+
+@pytest.mark.parametrize("is_manual", [False, True])
+@pytest.mark.parametrize("type_", [START, RESTART])
+@pytest.mark.parametrize("kind", ["requires", "binds_to", "wants", "upholds"])
+def test_what_a_person_stopped_comes_back_for_another_s_sake_where_a_person_says_so_or_it_cannot_be_without(
+    kind: str, type_: JobType, is_manual: bool
+) -> None:
+    """DESIGN, user intent: what follows by itself does not undo a person's stop; a person's own start of what needs it does."""
+    bench = Bench(unit("a", **{kind: ["b"]}), unit("b"))
+    bench.put("b", "inactive").intent = Intent(Wanted.DOWN)
+    bench.engine.jobs.enqueue(type_, "a", JobMode.REPLACE, by="", is_manual=is_manual)
+    assert ("b" in bench.jobs()) == (is_manual or kind in ("requires", "binds_to"))
+    assert bench.core.is_kept_down("b") == (not is_manual)
+    told = [effect.wanted for effect in bench.core.out if isinstance(effect, SaveIntent)]
+    assert told == ([None] if is_manual else [])
+
+
+@pytest.mark.parametrize("wanted", [None, Wanted.UP, Wanted.DOWN])
+@pytest.mark.parametrize("type_", TYPES)
+def test_only_a_start_for_another_s_sake_ends_the_wish_to_have_it_down(type_: JobType, wanted: Wanted | None) -> None:
+    """`b` is concerned by each of these wishes for `a`."""
+    bench = Bench(
+        unit("a", requires=["b"], exec_reload="again", propagates_reload_to=["b"], propagates_stop_to=["b"]),
+        unit("b", exec_reload="again"),
+    )
+    state = bench.put("b", "active")
+    bench.put("a", "active" if type_ in (STOP, RELOAD) else "inactive")
+    if type_ in (START, RESTART):
+        bench.put("b", "inactive")
+    state.intent = Intent(wanted) if wanted else None
+    bench.engine.jobs.enqueue(type_, "a", JobMode.REPLACE, by="", is_manual=True)
+    is_over = wanted == Wanted.DOWN and type_ in (START, RESTART)
+    assert (state.intent is None) == (is_over or wanted is None)
+
+
+@pytest.mark.parametrize("is_manual", [False, True])
+def test_what_restarts_along_with_a_unit_is_wanted_up_again_where_a_person_restarts_that(is_manual: bool) -> None:
+    bench = Bench(unit("a"), unit("b", part_of=["a"]))
+    bench.put("a", "active")
+    bench.put("b", "active").intent = Intent(Wanted.DOWN)
+    bench.engine.jobs.enqueue(RESTART, "a", JobMode.REPLACE, by="", is_manual=is_manual)
+    assert bench.jobs() == {"a": "restart", "b": "restart"}
+    assert bench.core.is_kept_down("b") == (not is_manual)

@@ -39,7 +39,15 @@ PHASE_OF = {
 MAIN_IN = {S.START, S.START_POST, S.RUNNING, *RELOADING, S.STOP, S.STOP_POST, *KILLS}
 KILL_MODES = ("control-group", "mixed", "process", "none")
 MAIN_RUN, CONTROL_RUN, TOKEN = 7, 8, 9
-ENDS = {"well": (ExitCode.EXITED, 0, OK), "badly": (ExitCode.EXITED, 3, Result.EXIT_CODE)}
+# How a process ends, and what that means of a main process and of a command (is_clean_exit).
+ENDS = {
+    "well": (ExitCode.EXITED, 0, OK, OK),
+    "badly": (ExitCode.EXITED, 3, Result.EXIT_CODE, Result.EXIT_CODE),
+    "by SIGTERM": (ExitCode.KILLED, 15, OK, Result.SIGNAL),
+    "by SIGKILL": (ExitCode.KILLED, 9, Result.SIGNAL, Result.SIGNAL),
+    "with a core": (ExitCode.DUMPED, 6, Result.CORE_DUMP, Result.CORE_DUMP),
+    "unseen": (ExitCode.UNKNOWN, 0, Result.SIGNAL, Result.SIGNAL),
+}
 
 
 @dataclass(frozen=True)
@@ -55,13 +63,16 @@ class Case:
     sends_sigkill: bool = True
     failure_mode: str = "terminate"
     remains: bool = False
+    exit_type: str = "main"
+    commands: int = 1  # for each phase
 
     @property
     def unit(self) -> Unit:
         phases = ("condition", "start", "start_pre", "start_post", "reload", "stop", "stop_post")
         return unit(
             "a",
-            **{f"exec_{phase}": phase for phase in phases},
+            **{f"exec_{phase}": [phase] * self.commands for phase in phases},
+            exit_type=self.exit_type,
             type=self.type,
             kill_mode=self.kill_mode,
             send_sigkill=self.sends_sigkill,
@@ -156,7 +167,7 @@ def _after_main(case: Case, result: Result) -> Next:
 
 def _after_control(case: Case, result: Result) -> Next:
     sub, case = case.sub, replace(case, has_control=False)
-    skips = sub == S.CONDITION and result != OK
+    skips = sub == S.CONDITION and result == Result.EXIT_CODE
     judged = case if sub == S.RELOAD else _worse(case, Result.EXEC_CONDITION if skips else result)
     if sub in STARTING and result != OK:
         state, result = _signal(judged, S.STOP_SIGTERM)
@@ -234,8 +245,16 @@ def _told(bench: Bench, event: ev.Event, after_us: int = 0) -> Next:
 
 
 def _exited(run: int, how: str) -> ev.Exited:
-    code, status, _ = ENDS[how]
-    return ev.Exited("a", run, code, status)
+    return ev.Exited("a", run, *ENDS[how][:2])
+
+
+def _means(case: Case, how: str, *, is_main: bool) -> Result:
+    """What an end stands for; of a process that was told to end, nobody can say more than that it did (DESIGN, Keeper's death)."""
+    if how == "unseen" and case.sub in (S.STOP, S.STOP_SIGTERM, S.FINAL_SIGTERM):
+        return OK
+    if how == "by SIGTERM" and case.type == "oneshot":
+        return Result.SIGNAL
+    return ENDS[how][2 if is_main else 3]
 
 
 @pytest.mark.parametrize("how", ENDS)
@@ -243,7 +262,7 @@ def _exited(run: int, how: str) -> ev.Exited:
 def test_the_end_of_the_main_process(sub: SubState, how: str) -> None:
     for case in _cases(sub):
         if case.has_main and case.failure_mode == "terminate":
-            assert _told(case.bench(), _exited(MAIN_RUN, how)) == _after_main(case, ENDS[how][2]), case
+            assert _told(case.bench(), _exited(MAIN_RUN, how)) == _after_main(case, _means(case, how, is_main=True)), case
 
 
 @pytest.mark.parametrize("how", ENDS)
@@ -255,7 +274,7 @@ def test_the_end_of_the_main_process_of_each_type(sub: SubState, type_: str, rem
         return
     for result in (OK, Result.WATCHDOG):
         case = Case(sub, has_main=True, result=result, type=type_, remains=remains)
-        assert _told(case.bench(), _exited(MAIN_RUN, how)) == _after_main(case, ENDS[how][2]), case
+        assert _told(case.bench(), _exited(MAIN_RUN, how)) == _after_main(case, _means(case, how, is_main=True)), case
 
 
 @pytest.mark.parametrize("how", ENDS)
@@ -264,7 +283,7 @@ def test_the_end_of_the_control_process(sub: SubState, how: str) -> None:
     for case, remains in product(_cases(sub), (False, True)):
         if case.has_control and case.failure_mode == "terminate" and (remains is False or sub == S.START_POST):
             case = replace(case, remains=remains)
-            assert _told(case.bench(), _exited(CONTROL_RUN, how)) == _after_control(case, ENDS[how][2]), case
+            assert _told(case.bench(), _exited(CONTROL_RUN, how)) == _after_control(case, _means(case, how, is_main=False)), case
 
 
 @pytest.mark.parametrize("sub", STATES)
@@ -286,3 +305,86 @@ def test_the_end_of_the_last_process(sub: SubState) -> None:
             is_last = not (case.has_main or case.has_control)
             expected = _after_all(case) if is_last else (case.sub, case.result)
             assert _told(case.bench(), ev.Emptied("a", TOKEN)) == expected, case
+
+
+@pytest.mark.parametrize("how", ["well", "badly"])
+@pytest.mark.parametrize("sub", PHASE_OF)
+def test_the_commands_of_a_phase_run_one_after_the_other_until_one_fails_or_the_unit_is_killed(sub: SubState, how: str) -> None:
+    case = Case(sub, has_control=True, has_main=sub in (S.START_POST, S.RELOAD), commands=2)
+    bench = case.bench()
+    _told(bench, _exited(CONTROL_RUN, how))
+    goes_on = how == "well" and sub not in KILLS
+    state = bench.core.states["a"]
+    is_same_phase = state.control is not None and (state.control.phase, state.control.index) == (PHASE_OF[sub], 1)
+    assert (is_same_phase, state.sub == sub) == (goes_on, goes_on or case.waits_for_all and sub in FINAL_KILLS)
+
+
+@pytest.mark.parametrize("how", ["well", "badly"])
+@pytest.mark.parametrize("sub", sorted(MAIN_IN))
+def test_the_commands_of_a_oneshot_run_one_after_the_other_while_it_starts(sub: SubState, how: str) -> None:
+    bench = Case(sub, has_main=True, has_control=sub in PHASE_OF and sub not in KILLS, type="oneshot", commands=2).bench()
+    _told(bench, _exited(MAIN_RUN, how))
+    state = bench.core.states["a"]
+    goes_on = sub == S.START and how == "well"
+    assert (state.main is not None and state.main.index == 1) == goes_on
+    assert (state.sub == S.START) == goes_on
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("sub", sorted(MAIN_IN))
+def test_with_exit_type_cgroup_the_end_of_the_main_process_is_not_the_end(sub: SubState, how: str) -> None:
+    """systemd.service(5), ExitType=: while the unit is up or coming up, the last process counts, and what the main one did is kept."""
+    case = Case(sub, has_main=True, has_control=sub in PHASE_OF and sub not in KILLS, exit_type="cgroup")
+    bench = case.bench()
+    result = _means(case, how, is_main=True)
+    told = _told(bench, _exited(MAIN_RUN, how))
+    if sub in (S.START, S.START_POST, S.RUNNING, *RELOADING):
+        assert told == (sub, result)
+        assert bench.core.states["a"].empty_token != 0
+    else:
+        assert told == _after_main(case, result)
+
+
+@pytest.mark.parametrize("announced", ["", "ready", "reloading", "stopping"])
+@pytest.mark.parametrize("type_", ["exec", "notify", "notify-reload"])
+@pytest.mark.parametrize("how", ["well", "badly"])
+@pytest.mark.parametrize("has_main", [True, False])
+def test_the_end_of_the_reload_command(has_main: bool, how: str, type_: str, announced: str) -> None:
+    """A service that has said that it reloads says when that is over; one that reloads by signal has still to say that it does."""
+    bench = Case(S.RELOAD, has_main=has_main, has_control=True, type=type_).bench()
+    bench.core.states["a"].notify_state = announced
+    sub, result = _told(bench, _exited(CONTROL_RUN, how))
+    if not has_main:
+        expected = S.STOP
+    elif announced == "reloading":
+        expected = S.RELOAD_NOTIFY
+    elif type_ == "notify-reload" and how == "well":
+        expected = S.RELOAD_SIGNAL
+    else:
+        expected = S.STOP_SIGTERM if announced == "stopping" else S.RUNNING
+    assert (sub, result) == (expected, OK)
+    assert bench.core.states["a"].reload_result == ENDS[how][3]
+
+
+@pytest.mark.parametrize("sub", [*STATES, S.EXITED, S.DEAD, S.FAILED, S.AUTO_RESTART])
+def test_the_watchdog_is_over_a_service_from_the_end_of_its_start_to_its_stop(sub: SubState) -> None:
+    case = Case(sub, has_main=sub in MAIN_IN, has_control=sub in PHASE_OF and sub not in KILLS)
+    bench = case.bench()
+    state = bench.core.states["a"]
+    state.watchdog_us, state.watchdog_from_us = SECOND // 2, bench.core.now.mono_us
+    bench.engine._deadlines.update(bench.core, "a")
+    is_watched = sub in (S.START_POST, S.RUNNING, *RELOADING)
+    assert (bench.engine.next_deadline() == bench.core.now.mono_us + SECOND // 2) == is_watched
+    if is_watched:
+        assert _told(bench, ev.DeadlineReached(), SECOND // 2) == (S.STOP_WATCHDOG, Result.WATCHDOG)
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+@pytest.mark.parametrize("type_", ["simple", "idle", "exec", "notify", "oneshot"])
+def test_a_service_that_is_up_once_forked_has_no_time_out_before(type_: str, is_running: bool) -> None:
+    bench = Case(S.START, has_main=True, type=type_).bench()
+    main = bench.core.states["a"].main
+    assert main is not None
+    main.stage = "forked" if is_running else "spawning"
+    bench.engine._deadlines.update(bench.core, "a")
+    assert (bench.engine.next_deadline() is None) == (type_ in ("simple", "idle") and not is_running)
