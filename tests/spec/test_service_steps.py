@@ -254,7 +254,8 @@ def _means(case: Case, how: str, *, is_main: bool) -> Result:
         return OK
     if how == "by SIGTERM" and case.type == "oneshot":
         return Result.SIGNAL
-    return ENDS[how][2 if is_main else 3]
+    _, _, of_main, of_command = ENDS[how]
+    return of_main if is_main else of_command
 
 
 @pytest.mark.parametrize("how", ENDS)
@@ -316,7 +317,7 @@ def test_the_commands_of_a_phase_run_one_after_the_other_until_one_fails_or_the_
     goes_on = how == "well" and sub not in KILLS
     state = bench.core.states["a"]
     is_same_phase = state.control is not None and (state.control.phase, state.control.index) == (PHASE_OF[sub], 1)
-    assert (is_same_phase, state.sub == sub) == (goes_on, goes_on or case.waits_for_all and sub in FINAL_KILLS)
+    assert (is_same_phase, state.sub == sub) == (goes_on, goes_on or (case.waits_for_all and sub in FINAL_KILLS))
 
 
 @pytest.mark.parametrize("how", ["well", "badly"])
