@@ -28,7 +28,7 @@ MEMORY_MAX_BYTES = 2 << 30
 
 # The tables that know most about a module: they look first, and mostly that is enough.
 NEAREST: dict[str, tuple[str, ...]] = {
-    "lifecycle": ("service_steps", "times", "service_types", "total_table", "restart_table"),
+    "lifecycle": ("service_steps", "new_lives", "times", "service_types", "total_table", "restart_table"),
     "phases": ("service_steps", "service_types", "kill_modes", "timeouts"),
     "killing": ("service_steps", "kill_modes", "timeouts"),
     "exits": ("service_steps", "exit_status", "service_types", "unasked", "kill_modes"),
@@ -37,8 +37,8 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "notifications": ("notify", "watchdog"),
     "verbs": ("conditions_and_asserts", "start_limit", "total_table"),
     "restart": ("backoff", "start_limit", "restart_table"),
-    "transaction": ("transaction_laws", "job_merging", "job_corners", "dependency_atoms"),
-    "jobs": ("changes_and_jobs", "job_merging", "job_corners", "dependency_atoms"),
+    "transaction": ("job_corners", "job_merging", "transaction_laws", "dependency_atoms"),
+    "jobs": ("changes_and_jobs", "queue_laws", "job_merging", "job_corners", "dependency_atoms"),
     "jobtypes": ("changes_and_jobs", "job_merging"),
     "reactions": ("changes_and_jobs", "settling", "unasked", "dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),
     "graph": ("graph", "dependency_atoms", "dependencies_recorded"),
@@ -79,7 +79,7 @@ class _Faulty(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def try_fault(fault: Fault, worlds: int) -> Trial:
     """What catches it first."""
-    nearest = [SPEC / f"test_{name}.py" for name in ("lives", *NEAREST[fault.module])]
+    nearest = [SPEC / f"test_{name}.py" for name in (*NEAREST[fault.module], "lives")]
     others = [path for path in tables() if path not in nearest]
     for paths, cpu_max_s in ((nearest, NEAREST_CPU_MAX_S), (others, OTHERS_CPU_MAX_S)):
         if not _passes(fault, partial(_tables_hold, paths), cpu_max_s):
