@@ -172,6 +172,18 @@ def test_a_reloading_before_the_first_ready_changes_nothing() -> None:
     assert world.state("a") == ("active", "running", "success")
 
 
+@pytest.mark.parametrize("type_", ["notify", "notify-reload"])
+@pytest.mark.parametrize(("words", "sub"), [(("RELOADING", "READY"), "running"), (("READY", "RELOADING"), "start")])
+def test_of_a_whole_reload_told_of_in_one_message_the_last_word_counts_also_while_it_starts(
+    words: tuple[str, ...], sub: str, type_: str
+) -> None:
+    world = World(unit("a", type=type_))
+    world.behave("a", Process())
+    answer = world.start("a")
+    world.notify("a", None, **dict.fromkeys(words, "1"))
+    assert (world.sub("a"), world.job_result(answer)) == (sub, "done" if sub == "running" else None)
+
+
 def test_a_status_after_stopping_is_shown_and_the_stop_goes_on() -> None:
     # dovecot and mariadb do so
     world = World(unit("a", type="notify"))

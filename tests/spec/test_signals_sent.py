@@ -1,4 +1,4 @@
-"""Which signal each kill state sends, and to whom (systemd.kill(5); SEMANTICS 5.6): states, kill modes, who is known, what is forked late."""
+"""Which signal a kill state sends, and to whom (systemd.kill(5); SEMANTICS 5.6): states, kill modes, what is known, what is forked late."""
 
 from itertools import product
 

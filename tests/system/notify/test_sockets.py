@@ -3,6 +3,7 @@
 import _socket
 import asyncio
 import os
+import resource
 import select
 import signal
 import stat
@@ -164,6 +165,23 @@ def test_every_descriptor_that_came_along_is_closed_whoever_sent_it(world: Liste
     os.close(writer)
     assert _is_closed_everywhere(reader)
     os.close(reader)
+
+
+def test_a_message_whose_descriptors_find_no_room_here_is_not_half_believed(world: Listening) -> None:
+    world.sockets = NotifySockets(world.directory, Registrations(), world.processes, world.on_notified, world.on_note)  # read only below
+    world.spawn_sender("web", "r, w = os.pipe(); send(b'FDSTORE=1', r, w, r); say('sent'); stay()")
+    world.hear("sent")
+    before = _open_descriptors()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)  # the lowest number there is: one descriptor finds room, and the others are lost on the way
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, limits[1]))
+    try:
+        world.sockets.drain("web")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (world.heard, _open_descriptors()) == ([], before)
+    assert [("too many descriptors" in text, unit) for unit, text in world.notes] == [(True, "web")]
 
 
 def test_a_descriptor_that_the_callback_took_stays_open(world: Listening) -> None:

@@ -17,6 +17,7 @@ from supervisor.daemon.prepare_error import PrepareError
 from supervisor.model.effects import Prepare
 from supervisor.model.specification import Directory
 from supervisor.model.states import Phase
+from tests.spec.smalldisk import mounted
 from tests.system.prepare.worlds import DEADLINE_S, PORTRAIT, World, own, service_of, unit
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="this test gives files to other users: run it as root")
@@ -177,6 +178,21 @@ def test_removal_does_not_leave_the_tree_by_links(world: World) -> None:
     assert Preparer(world.context()).release(said, False) == []
     assert (precious / "file").exists()
     assert not (world.directory / "runtime" / "a").is_symlink()
+
+
+def test_a_file_system_mounted_in_a_tree_is_neither_emptied_nor_given_away(tmp_path: Path) -> None:
+    mount_point = tmp_path / "tree" / "mounted"
+    mount_point.mkdir(parents=True)
+    (tmp_path / "tree" / "own").write_text("x")
+    with mounted(mount_point):
+        (mount_point / "precious").write_text("x")
+        top = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+        trees.give(top, "tree", 12345, 12345)
+        assert [os.stat(path).st_uid for path in (tmp_path / "tree" / "own", mount_point, mount_point / "precious")] == [12345, 0, 0]
+        with pytest.raises(OSError, match="not empty"):
+            trees.remove(top, "tree")
+        os.close(top)
+        assert (os.listdir(tmp_path / "tree"), (mount_point / "precious").read_text()) == (["mounted"], "x")
 
 
 def test_a_tree_deeper_than_any_path_or_stack_is_removed() -> None:

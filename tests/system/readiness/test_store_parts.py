@@ -42,6 +42,32 @@ def test_what_a_run_was_promised_is_dropped_only_after_its_spawn(descriptors: Ca
     assert store.give_back(7) == []
 
 
+def test_what_several_runs_were_promised_is_dropped_after_the_last_of_their_spawns(descriptors: Callable[[], int]) -> None:
+    sent: list[Any] = []
+    store = FdStore(Registrations(), lambda ops, _: sent.extend(ops))
+    for unit in ("web", "db"):
+        store.add(unit, [descriptors()], "state", 2, is_watched=True)
+    sent.clear()
+    for run in (7, 8):
+        store.lend("web", run)
+    store.remove("web", "state")
+    assert (store.give_back(7), sent) == ([], [])
+    store.drop_all("db")  # of which no run was promised anything
+    assert sent == [["drop", "fd:db:2:1:state"]]
+    assert store.give_back(8) == [["drop", "fd:web:1:1:state"]]
+
+
+def test_what_goes_when_no_run_waits_for_it_any_more_is_dropped_at_once(descriptors: Callable[[], int]) -> None:
+    sent: list[Any] = []
+    store = FdStore(Registrations(), lambda ops, _: sent.extend(ops))
+    store.add("web", [descriptors()], "state", 1, is_watched=True)
+    sent.clear()
+    store.lend("web", 7)
+    assert (store.give_back(7), store.give_back(99)) == ([], [])
+    store.remove("web", "state")
+    assert sent == [["drop", "fd:web:1:1:state"]]
+
+
 def test_an_adopted_descriptor_keeps_its_name_and_numbers_go_on(descriptors: Callable[[], int]) -> None:
     sent: list[Any] = []
     store = FdStore(Registrations(), lambda ops, _: sent.extend(ops))
