@@ -7,6 +7,7 @@ reply to a client waits for that.
 """
 
 import os
+import resource
 import select
 import socket
 import time
@@ -15,6 +16,10 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from supervisor.keeper import messages
+
+# Of the keeper's descriptors: so many are left when nobody needs to count; and what it opens for a moment (a status pipe, /proc).
+_MANY = 1_000
+_PASSING = 8
 
 
 class LinkClosed(Exception):
@@ -40,6 +45,7 @@ class KeeperLink:
         self.stored: dict[str, int] = {name: descriptor for name, descriptor in self.table["stored"] if descriptor >= 0}
         for descriptor in self.stored.values():
             os.set_inheritable(descriptor, False)
+        self._held = {name for name, _ in self.table["stored"]}
         self._waiting: deque[tuple[bytes, list[int]]] = deque()  # packets with descriptors of our own
         self._early: list[list[Any]] = []  # reports that came while another was waited for
         self._is_closed = False
@@ -64,6 +70,11 @@ class KeeperLink:
         stand where its dict is meant. Raises LinkClosed.
         """
         body = messages.encode({"remember": remember, "ops": ops})
+        for op in ops:
+            if op[0] == "store":
+                self._held.add(op[1])
+            elif op[0] == "drop":
+                self._held.discard(op[1])
         rest = list(fds or ())
         memfd = None
         if len(body) > messages.INLINE_LIMIT_BYTES:
@@ -80,6 +91,15 @@ class KeeperLink:
             if memfd is not None:
                 os.close(memfd)
         return not self._waiting
+
+    def has_room_for(self, count: int) -> bool:
+        """Whether the keeper may open so many descriptors more. A batch that brings too many costs this manager its life."""
+        keeper_pid = self.table["keeper_pid"]
+        limit, _ = resource.prlimit(keeper_pid, resource.RLIMIT_NOFILE)
+        if limit == resource.RLIM_INFINITY or len(self._held) + count + _MANY <= limit:
+            return True
+        used = max(len(os.listdir(f"/proc/{keeper_pid}/fd")), len(self._held))  # some of these may be on their way
+        return used + count + _PASSING <= limit
 
     def _send_or_queue(self, body: bytes, fds: list[int]) -> None:
         if self._waiting or not self._transmit(body, fds):

@@ -10,6 +10,8 @@ Laws (sd_notify(3), systemd.service(5)):
 - A ready pipe is made anew for every run, so that a word of the last run cannot be taken for one of this.
 """
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 from supervisor.daemon.fdstore import PREFIX as STORE_PREFIX
@@ -57,6 +59,9 @@ class Passing:
                 self.store.remove(unit, name)
             else:
                 self._note(unit, "FDSTOREREMOVE=1 came without a valid FDNAME= and was ignored")
+            return
+        if descriptors and not self._shell.link.has_room_for(len(descriptors)):
+            self._note(unit, f"descriptors to store were closed: {os.strerror(errno.EMFILE)} in the keeper; raise supd's limit (ulimit -n)")
             return
         maximum = service.file_descriptor_store_max
         rejected = self.store.add(unit, descriptors, name, maximum, is_watched=fields.get("FDPOLL") != "0")

@@ -5,15 +5,15 @@ needs (notify socket, log pipe, cgroup) exists and is the keeper's before the op
 the unit's notify socket is drained and its log pipe is moved (DESIGN, "Exit comes last").
 """
 
+import errno
 import os
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from supervisor.daemon import stdio
+from supervisor.daemon.aliens import Aliens
 from supervisor.daemon.passing import Passing
 from supervisor.daemon.prepare_error import PrepareError
-from supervisor.daemon.proctable import end_of
 from supervisor.keeper.messages import SpawnRequest
 from supervisor.model import effects as fx
 from supervisor.model import events as ev
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from supervisor.daemon.shell import Shell
 
 MARK_PREFIX = "mark:"  # remembered with the keeper: where the output of a unit's last start begins in its log
-REAPED_MAX = 1024  # strangers' ends kept for a main process that is learned late
 EMPTIED_WAIT_S = 5.0  # the keeper always reads
 FORK_REPORT_WAIT_MS = 1_000  # the keeper reports a fork within milliseconds
 
@@ -48,8 +47,7 @@ class Spawning:
         self.runs: dict[int, RunBook] = {}
         self._prepared: dict[int, SpawnRequest] = {}
         self._stored: set[str] = set()
-        self._reaped: OrderedDict[int, tuple[ExitCode, int]] = OrderedDict()
-        self._watched_aliens: dict[int, tuple[str, int]] = {}  # pidfd -> unit, pid
+        self.aliens = Aliens(shell, self.drain)
         self.passing = Passing(shell)
         self._exec_probes: ExecProbes | None = None
 
@@ -125,6 +123,11 @@ class Spawning:
         """Add the ops that spawn a prepared run to a batch."""
         shell = self._shell
         request = self._prepared.pop(effect.run)
+        needed = self._needed(effect.unit)
+        if needed and not shell.link.has_room_for(len(descriptors) + len(needed)):
+            text = f"its log and notify socket cannot be kept: {os.strerror(errno.EMFILE)} in the keeper; raise supd's limit (ulimit -n)"
+            shell.post(ev.SpawnFailed(effect.unit, effect.run, "fork", errno.EMFILE, 1, text))
+            return
         try:
             request.cgroup = shell.processes.cgroup_of(effect.unit)
             request.is_born_in_cgroup = shell.processes.may_be_born_into(effect.unit)
@@ -134,7 +137,7 @@ class Spawning:
             text = f"cannot make its cgroup or its ready pipe: {error}"
             shell.post(ev.SpawnFailed(effect.unit, effect.run, "CGROUP", error.errno or 0, 219, text))
             return
-        for name, descriptor in self._needed(effect.unit):
+        for name, descriptor in needed:
             ops.append(["store", name, False])
             descriptors.append(descriptor)
             self._stored.add(name)
@@ -206,7 +209,7 @@ class Spawning:
         elif kind == "emptied":
             self._on_emptied(report[1])
         elif kind == "reaped":
-            self._on_reaped(*report[1:])
+            self.aliens.on_reaped(*report[1:])
         elif (book := self.runs.get(report[1])) is not None:
             self._on_run(kind, report, book)
         elif self._exec_probes is None or not self._exec_probes.on_report(report):
@@ -256,15 +259,6 @@ class Spawning:
         else:
             self._shell.post(ev.ShutdownRequested(by="SIGTERM" if number == 15 else "SIGINT"))
 
-    def _on_reaped(self, seq: int, pid: int, start_time_ticks: int, code: str, status: int) -> None:
-        self._reaped[pid] = (ExitCode(code), status)
-        if len(self._reaped) > REAPED_MAX:
-            self._reaped.popitem(last=False)
-        self._shell.link.send({}, [["ack", seq]])
-        for state in self._shell.engine.core.states.values():
-            if state.main is not None and state.main.is_alien and state.main.pid == pid:
-                self._tell_alien_end(state.name, pid, ExitCode(code), status)
-
     # -- notifications ---------------------------------------------------------------------------------------------
 
     def on_notified(self, event: ev.Notified, descriptors: list[int]) -> None:
@@ -273,7 +267,7 @@ class Spawning:
         self.passing.on_notified(event, descriptors)
         self._shell.take(event)
         self._shell.finish()
-        self._watch_alien(event.unit)
+        self.aliens.watch(event.unit)
 
     def learn_forks(self, unit: str) -> None:
         """A child may speak before the report of its fork was read: read that first, or nobody would know who speaks."""
@@ -288,45 +282,6 @@ class Spawning:
                 return
             self._shell.read_link()
             self._shell.finish()
-
-    def _watch_alien(self, unit: str) -> None:
-        """A main process without a run: its end is known from the keeper if it is a child of it, else from its pidfd alone."""
-        state = self._shell.engine.core.states.get(unit)
-        if state is None or state.main is None or not state.main.is_alien:
-            return
-        pid = state.main.pid
-        if pid in self._reaped:
-            code, status = self._reaped.pop(pid)
-            self._tell_alien_end(unit, pid, code, status)
-        elif not any(known == (unit, pid) for known in self._watched_aliens.values()):
-            if self._shell.processes.is_child_of_keeper(pid):
-                return
-            try:
-                pidfd = os.pidfd_open(pid)
-            except OSError:
-                self._tell_alien_end(unit, pid, ExitCode.UNKNOWN, 0)
-                return
-            self._watched_aliens[pidfd] = (unit, pid)
-            self._shell.reactor.add_reader(pidfd, lambda: self._on_alien_ended(pidfd))
-
-    def _on_alien_ended(self, pidfd: int) -> None:
-        unit, pid = self._watched_aliens.pop(pidfd)
-        self._shell.reactor.remove_reader(pidfd)
-        os.close(pidfd)
-        status = end_of(pid)
-        if status is not None and not self._shell.processes.is_child_of_keeper(pid):
-            self._tell_alien_end(unit, pid, *_decoded(status))
-        else:  # orphaned meanwhile, so that the keeper tells how it ended; or taken note of by its parent alone
-            self._shell.after_keeper(lambda: self._on_alien_unseen(unit, pid))
-
-    def _on_alien_unseen(self, unit: str, pid: int) -> None:
-        """The keeper has said all it knew when the process was gone: if it did not reap it, nobody can tell how it ended."""
-        if pid not in self._reaped and not self._shell.processes.is_child_of_keeper(pid):
-            self._tell_alien_end(unit, pid, ExitCode.UNKNOWN, 0)
-
-    def _tell_alien_end(self, unit: str, pid: int, code: ExitCode, status: int) -> None:
-        self.drain(unit)
-        self._shell.post(ev.AlienExited(unit, pid, code, status, is_last=self._shell.processes.leaves_none(unit, None)))
 
     # -- questions of the engine -----------------------------------------------------------------------------------
 
@@ -349,7 +304,7 @@ class Spawning:
 
     def _on_pid_file(self, event: ev.PidFileRead) -> None:
         self._shell.take(event)
-        self._watch_alien(event.unit)
+        self.aliens.watch(event.unit)
 
     # -- after -----------------------------------------------------------------------------------------------------
 
@@ -378,13 +333,6 @@ class Spawning:
     def _tell(self, unit: str, troubles: list[str] | None, error: BaseException | None) -> None:
         for text in [*(troubles or ()), *([f"cannot clear away after {unit}: {error}"] if error else ())]:
             self._shell.on_record(fx.Record(unit, "definition", text))
-
-
-def _decoded(status: int) -> tuple[ExitCode, int]:
-    """A status of wait(2) in the words of the keeper's reports."""
-    if os.WIFEXITED(status):
-        return ExitCode.EXITED, os.WEXITSTATUS(status)
-    return ExitCode.DUMPED if os.WCOREDUMP(status) else ExitCode.KILLED, os.WTERMSIG(status)
 
 
 def _spawn_text(step: str, number: int, exit_status: int, request: SpawnRequest | None) -> str:

@@ -19,6 +19,7 @@ FIRST_TABLE = b'{"remembered":{},"runs":{},"stored":[],"reaped":[],"starts":1,"k
 DELAY_FIRST_S = 0.1
 DELAY_MAX_S = 5.0
 GOOD_LIFE_S = 2.0
+RESERVED = 3  # what a start opens: the table and both ends of the link
 
 
 def command(arguments: list[str]) -> list[str]:
@@ -45,6 +46,15 @@ class Manager:
         self.starts = starts
         self._started_s = 0.0
         self._quick_deaths = 0
+        self._reserve: list[int] = []  # descriptors given up for a moment: a keeper that has no other can still start a manager
+        self._fill_reserve()
+
+    def _fill_reserve(self) -> None:
+        try:
+            while len(self._reserve) < RESERVED:
+                self._reserve.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            pass  # there are none: the next start tries with what it has
 
     def start_first(self) -> None:
         """Start with the empty table, before anything else is even imported."""
@@ -52,6 +62,14 @@ class Manager:
 
     def start(self, table: bytes, inherited: list[int]) -> None:
         """Fork and exec a manager that inherits the link, the table and these descriptors. Raises OSError when that cannot be."""
+        while self._reserve:
+            os.close(self._reserve.pop())
+        try:
+            self._start(table, inherited)
+        finally:
+            self._fill_reserve()
+
+    def _start(self, table: bytes, inherited: list[int]) -> None:
         table_fd = os.memfd_create("supd-table")
         try:
             view = memoryview(table)

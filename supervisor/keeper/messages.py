@@ -11,7 +11,7 @@ descriptor. At most `DESCRIPTORS_MAX` descriptors go with a packet; those of a b
 connection. Text is UTF-8 with surrogateescape carried as JSON escapes, so any bytes survive.
 
     ops      ["spawn", SpawnRequest as a dict]      a known run is answered with the known outcome, never spawned twice
-             ["signal", run, signal]                to the run's process by pidfd; a run that is gone is ignored
+             ["signal", run, signal]                to the run's process, our child; a run that is gone is ignored
              ["store", name, is_cloexec_always]     takes the next descriptor of the batch; an old one of that name is closed.
                                                     is_cloexec_always: held by the keeper alone (a lock), the table gives it as -1
              ["drop", name]                         closes a stored descriptor

@@ -27,15 +27,14 @@ _SIOCOUTQ = termios.TIOCOUTQ  # the same number: bytes sent and not yet read by 
 
 
 def send(run: Run, number: int) -> None:
-    """Send a signal to a run. One that has ended needs none; a refusal is said."""
+    """Send a signal to a run. One that has ended needs none; a refusal is said.
+
+    Our own unreaped child: the number is still its own, and a pidfd, for which there may be no descriptor, would say no more.
+    """
     if not run.pid:
         return
     try:
-        descriptor = os.pidfd_open(run.pid)
-        try:
-            signal.pidfd_send_signal(descriptor, number)
-        finally:
-            os.close(descriptor)
+        os.kill(run.pid, number)
     except ProcessLookupError:
         pass  # its end is on the way
     except OSError as error:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,6 +125,21 @@ def test_without_another_descriptor_supd_stays_and_starts_again_when_there_are_s
     assert supd.get("/v1/version") == version
     assert supd.show("web")["main_pid"] == web["main_pid"]
     is_well(supd)
+
+
+def test_a_keeper_without_another_descriptor_refuses_by_name_and_still_starts_a_manager(start_supd: StartSupd) -> None:
+    supd = start_supd(UNITS)
+    version, web = supd.get("/v1/version"), supd.wait_until("web", "active")
+    with limited(supd.keeper_pid, resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{supd.keeper_pid}/fd"))):
+        said = supd.supctl("start", "late", expect=1).stderr
+        assert "cannot be kept: Too many open files in the keeper; raise supd's limit (ulimit -n)" in said
+        assert supd.get("/v1/version") == version
+        os.kill(version["manager_pid"], signal.SIGKILL)
+        assert supd.get("/v1/version")["manager_pid"] != version["manager_pid"]  # clients wait at the socket, which is the keeper's
+        assert supd.show("web")["main_pid"] == web["main_pid"]
+        supd.supctl("stop", "web")
+    is_well(supd)
+    supd.supctl("start", "web")
 
 
 def _wish(state_directory: str, unit: str) -> str:
