@@ -35,6 +35,7 @@ from supervisor.model.specification import Probe
 
 EVENTS_PER_COMMIT = 64  # handled together before their records are handed over
 _LEAVES_UNITS_ALONE = fx.Record | fx.Prepare | fx.Answer | fx.Leave | fx.Forget | fx.FinishJob
+FLUSH_AGAIN_US = 1_000  # while the keeper has not read what was sent
 INTENTS_AGAIN_US = 2_000_000  # wishes that a full disk did not take
 SLICE_US = 2_000  # then other readers get their turn (DESIGN, The engine)
 
@@ -95,6 +96,7 @@ class Shell:
         self._preparations: dict[int, fx.Prepare] = {}  # by run: asked for and not begun
         self._is_busy = False
         self._is_continuing = False
+        self._is_flushing = False
         self._also: dict[str, str] = {}  # to be remembered with the next commit
         self._request = 0
         self._echoes = 0
@@ -339,13 +341,18 @@ class Shell:
         self.process()
 
     def watch_link(self) -> None:
-        """A full socket (the keeper forks a thousand services) is flushed as the keeper reads."""
-        if self.link.has_unsent:
-            self.reactor.call_later_us(1_000, self._flush_link)
+        """A full socket (the keeper forks a thousand services) is flushed as the keeper reads: one timer, however many batches wait.
+
+        Not by writability: to an ordinary user with too many descriptors in flight the socket is writable and takes nothing.
+        """
+        if self.link.has_unsent and not self._is_flushing:
+            self._is_flushing = True
+            self.reactor.call_later_us(FLUSH_AGAIN_US, self._flush_link)
 
     def _flush_link(self) -> None:
-        if not self.link.flush():
-            self.watch_link()
+        self._is_flushing = False
+        self.link.flush()
+        self.watch_link()
 
     # -- time ------------------------------------------------------------------------------------------------------
 
