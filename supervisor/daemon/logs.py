@@ -31,8 +31,6 @@ _REST_MAX_MS = 100
 # A pipe that is this full after a rest would have been full after a longer one: no rest for now.
 _MUCH_BYTES = PIPE_BYTES // 4
 _LARGE_PIPES_MAX = 16
-# Rests end together, so that many units that write a little wake the pump no oftener than one.
-_RESTS_END_EVERY_NS = 10_000_000
 
 OnGrown = Callable[[str], object]
 
@@ -247,11 +245,11 @@ class LogPump:
                     return
                 pace = self._by_fd.get(fd)
                 if pace is not None:
-                    self._serve(pace)
+                    self._pause(pace, pace.stream.drain(_SHARE_BYTES))
             self._wake_rested()
 
-    def _serve(self, pace: _Pace) -> None:
-        moved = pace.stream.drain(_SHARE_BYTES)
+    def _pause(self, pace: _Pace, moved: int) -> None:
+        """So much of the stream was moved: when it is looked at next."""
         if moved:
             self._tell_grown(pace.stream.unit)
         if moved >= _MUCH_BYTES:
@@ -261,8 +259,10 @@ class LogPump:
             return
         pace.was_full = False
         pace.rest_ms = min(_REST_MAX_MS, max(_REST_MIN_MS, pace.rest_ms * 2))
-        until_ns = time.monotonic_ns() + pace.rest_ms * 1_000_000
-        self._resting[pace] = until_ns - until_ns % _RESTS_END_EVERY_NS
+        # Rests of one length end together, so that many units that write a little wake the pump no oftener than one.
+        rest_ns = pace.rest_ms * 1_000_000
+        until_ns = time.monotonic_ns() + rest_ns
+        self._resting[pace] = until_ns - until_ns % rest_ns
 
     def _note_fullness(self, pace: _Pace, moved: int) -> None:
         """A pipe found full twice in a row gets a larger one, while there are few of them."""
@@ -281,9 +281,11 @@ class LogPump:
         now_ns = time.monotonic_ns()
         for pace in [pace for pace, until_ns in self._resting.items() if until_ns <= now_ns]:
             del self._resting[pace]
-            if pace.stream.waiting_bytes() == 0:
+            if moved := pace.stream.drain(_SHARE_BYTES):
+                self._pause(pace, moved)
+            else:
                 pace.rest_ms = 0  # silent: its next byte is moved at once
-            self._ask_again(pace)
+                self._ask_again(pace)
 
     def _ask_again(self, pace: _Pace) -> None:
         if self._by_fd.get(pace.stream.fd) is pace:

@@ -92,8 +92,12 @@ class LogStream:
         """Move what the pipe holds to the segment, about `limit_bytes` at most; how much was moved or dropped. Never waits."""
         with self._lock:
             moved = 0
-            while not self._is_closed and moved < limit_bytes and (count := self._move()):
+            # Asked before the file is touched: no directory, no segment and no look at the disk for a unit that is silent.
+            while not self._is_closed and moved < limit_bytes and (waiting := self._waiting_bytes()):
+                count = self._move(waiting)
                 moved += count
+                if count == 0 or count == waiting < PIPE_BYTES // 4:
+                    break  # that little was all; who writes much goes on
             return moved
 
     def waiting_bytes(self) -> int:
@@ -134,11 +138,7 @@ class LogStream:
                 os.close(self.fd)
                 self.segment.close()
 
-    def _move(self) -> int:
-        # Asked before the file is touched: no directory, no segment and no look at the disk for a unit that is silent.
-        waiting = self._waiting_bytes()
-        if not waiting:
-            return 0
+    def _move(self, waiting: int) -> int:
         if (limit := self._rate.allowed_bytes(self.log)) <= 0:
             return self._discard(f"more than rate_limit_bytes = {self.log.rate_limit_bytes} were written in one interval")
         try:
