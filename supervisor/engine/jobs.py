@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from supervisor.engine import jobtypes
 from supervisor.engine.core import Core
+from supervisor.engine.planned import Planned
 from supervisor.engine.record import Job, UnitState
-from supervisor.engine.transaction import Planned, plan_job, plan_many
+from supervisor.engine.transaction import plan_job, plan_many
 from supervisor.model.effects import FinishJob, SaveIntent
 from supervisor.model.states import ActiveState, JobMode, JobResult, JobState, JobType
 

@@ -11,33 +11,13 @@ Loops are iterative: a chain of ten thousand units must not meet the interpreter
 
 from collections.abc import Iterable
 
-from supervisor.engine import jobtypes
+from supervisor.engine import cycles, jobtypes
 from supervisor.engine.core import Core
+from supervisor.engine.planned import Planned, link
 from supervisor.model.errors import TransactionError
 from supervisor.model.states import ActiveState, JobMode, JobType
 
 START, VERIFY, STOP, RELOAD, RESTART = JobType.START, JobType.VERIFY_ACTIVE, JobType.STOP, JobType.RELOAD, JobType.RESTART
-
-
-class Planned:
-    """One job to be. `needs` maps another job to whether that one matters to this; `needed_by` is the same links from the other end."""
-
-    __slots__ = ("is_wanted_by_root", "matters", "needed_by", "needs", "type", "unit", "waived")
-
-    def __init__(self, type_: JobType, unit: str) -> None:
-        self.type = type_
-        self.unit = unit
-        self.matters = False  # to the anchor
-        self.waived: list[str] = []  # units that a stop would wait for, were that not a circle
-        self.is_wanted_by_root = False  # asked for directly, without being the anchor (boot)
-        self.needs: dict[Planned, bool] = {}
-        self.needed_by: dict[Planned, None] = {}
-
-
-def _link(job: Planned, needed: Planned, *, matters: bool) -> None:
-    """One wish more of a job for another: it matters if any of them does."""
-    job.needs[needed] = job.needs.get(needed, False) or matters
-    needed.needed_by[job] = None
 
 
 class Transaction:
@@ -82,7 +62,7 @@ class Transaction:
                     self._core.note(job.unit, "transaction", f"not started: {error}")
                     break
                 dependency, is_new = self._find_or_add(kind, other)
-                _link(job, dependency, matters=matters)
+                link(job, dependency, matters=matters)
                 if is_new:
                     queue.append(dependency)
 
@@ -155,7 +135,7 @@ class Transaction:
             if state is None or (state.active.is_down and state.job is None):
                 continue
             job, _ = self._find_or_add(STOP, name)
-            _link(self._anchor, job, matters=True)
+            link(self._anchor, job, matters=True)
             self._pull_in_what_it_needs(job)
 
     # -- removing --------------------------------------------------------------------------------------------------
@@ -259,53 +239,11 @@ class Transaction:
             stack.extend(needs)
 
     def _break_one_cycle(self) -> bool:
-        """Find an order cycle and give up one job in it that does not matter; False when there is none."""
-        finished: set[str] = set()
-        for start in tuple(self._jobs):
-            if start in finished:
-                continue
-            path: list[str] = [start]
-            on_path = {start}
-            branches = [iter(self._waited_for(start))]
-            while branches:
-                other = next(branches[-1], None)
-                if other is None:
-                    branches.pop()
-                    done = path.pop()
-                    on_path.discard(done)
-                    finished.add(done)
-                elif other in on_path:
-                    self._give_up_one(path[path.index(other) :])
-                    return True
-                elif other not in finished:
-                    path.append(other)
-                    on_path.add(other)
-                    branches.append(iter(self._waited_for(other)))
-        return False
-
-    def _waited_for(self, unit: str) -> Iterable[str]:
-        """The units whose planned or queued job this unit's job would wait for."""
-        mine = self._type_of(unit)
-        if mine is None:
-            return
-        waived = self._waived_by(unit)
-        for kind, is_mine_after in (("after", True), ("before", False)):
-            for other in self._core.graph.of(unit, kind):
-                theirs = self._type_of(other)
-                if other not in waived and theirs is not None and jobtypes.waits_for(mine, theirs, is_mine_after=is_mine_after):
-                    yield other
-
-    def _waived_by(self, unit: str) -> list[str]:
-        if jobs := self._jobs.get(unit):
-            return jobs[0].waived
-        queued = self._core.job_of(unit)
-        return [] if queued is None else queued.waived
-
-    def _type_of(self, unit: str) -> JobType | None:
-        if jobs := self._jobs.get(unit):
-            return jobs[0].type
-        queued = self._core.job_of(unit)
-        return None if queued is None or queued.ignores_order else queued.type
+        """Give up one wait, or one job that does not matter, of an order cycle; False when there is none."""
+        cycle = cycles.find(self._core, self._jobs)
+        if cycle:
+            self._give_up_one(cycle)
+        return bool(cycle)
 
     def _give_up_one(self, cycle: list[str]) -> None:
         for index in reversed(range(len(cycle))):
@@ -367,11 +305,11 @@ class Transaction:
                 for other in job.needed_by:
                     matters = other.needs.pop(job)
                     if other is not first:
-                        _link(other, first, matters=matters)
+                        link(other, first, matters=matters)
                 for other, matters in job.needs.items():
                     del other.needed_by[job]
                     if other is not first:
-                        _link(first, other, matters=matters)
+                        link(first, other, matters=matters)
             del jobs[1:]
 
     def _refuse_destruction(self) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 ENGINE = Path(__file__).parents[2] / "supervisor" / "engine"
 # Where the life-cycle table, its handlers and the decisions about jobs and restarts are written.
 MODULES: tuple[str, ...] = ("lifecycle", "phases", "killing", "exits", "spawned", "timeouts", "notifications", "verbs")
-MODULES += ("restart", "transaction", "jobs", "jobtypes", "reactions", "graph")
+MODULES += ("restart", "transaction", "cycles", "jobs", "jobtypes", "reactions", "graph")
 
 _OTHER_OPERATOR: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Eq: (ast.NotEq,),

@@ -38,6 +38,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "verbs": ("conditions_and_asserts", "start_limit", "total_table"),
     "restart": ("backoff", "start_limit", "restart_table"),
     "transaction": ("job_corners", "job_merging", "transaction_laws", "dependency_atoms"),
+    "cycles": ("job_corners", "job_merging", "transaction_laws"),
     "jobs": ("changes_and_jobs", "queue_laws", "job_merging", "job_corners", "dependency_atoms"),
     "jobtypes": ("changes_and_jobs", "job_merging"),
     "reactions": ("changes_and_jobs", "settling", "unasked", "dependency_atoms", "dependencies_recorded", "hooks_and_leaving"),

@@ -12,8 +12,9 @@ from random import Random
 import pytest
 
 from supervisor.engine.core import Core
+from supervisor.engine.planned import Planned
 from supervisor.engine.record import Intent, Job
-from supervisor.engine.transaction import Planned, plan_job, plan_many
+from supervisor.engine.transaction import plan_job, plan_many
 from supervisor.model.errors import TransactionError
 from supervisor.model.specification import Unit
 from supervisor.model.states import ActiveState, JobMode, JobState, JobType, SubState, Wanted
