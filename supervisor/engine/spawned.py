@@ -68,7 +68,7 @@ def _never_ran(core: Core, state: UnitState, process: Process, step: str, exit_s
     if step in ("environment", "fork"):
         exits.resources_failed(core, state, process, is_main=is_main)
         return
-    if is_main and service.type in ("simple", "idle") and not state.is_type_ready:
+    if is_main and service.type in ("simple", "idle"):
         # Type simple does not wait for exec: it was up, and then its process left with this status.
         life.type_is_ready(core, state)
         if state.main is not process:

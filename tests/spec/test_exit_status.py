@@ -203,14 +203,23 @@ def test_the_parent_of_a_forking_service_leaves_no_main_status() -> None:
 
 
 @pytest.mark.parametrize("type_", ["simple", "exec", "idle", "oneshot", "notify", "forking"])
-def test_only_types_that_do_not_wait_for_exec_are_up_before_it_fails(type_: str) -> None:
-    world = World(unit("a", type=type_, exec_stop="stop"))
-    world.behave("a", cannot_exec())
-    answer = world.start("a")
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [(cannot_exec(), 203), (Process(spawn_fails=("user", 0, 217)), 217), (Process(prepare_fails=("user", 217)), 217)],
+    ids=["no program", "no user", "no user, found out before the fork"],
+)
+def test_only_types_that_do_not_wait_for_exec_are_up_before_it_fails(end: Process, status: int, type_: str) -> None:
+    world = World(unit("a", type=type_, exec_stop="stop", exec_start_post="post"))
+    world.behave("a", end)
+    world.start("a")
     was_up = type_ in ("simple", "idle")
+    assert ("post" in world.programs("a")) == was_up
+    world = World(unit("a", type=type_, exec_stop="stop"))
+    world.behave("a", end)
+    answer = world.start("a")
     assert world.job_result(answer) == ("done" if was_up else "failed")
     assert world.state("a") == ("failed", "failed", "exit-code")
-    assert (world.show("a")["exec_main_code"], world.show("a")["exec_main_status"]) == ("exited", 203)
+    assert (world.show("a")["exec_main_code"], world.show("a")["exec_main_status"]) == ("exited", status)
 
 
 def test_a_start_that_failed_says_which_command_it_was() -> None:
