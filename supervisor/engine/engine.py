@@ -40,6 +40,7 @@ class Engine:
         self.reactions = reactions = Reactions(core, jobs)
         core.on_change = reactions.on_change
         jobs.on_failure = reactions.on_job_failure
+        jobs.on_end = reactions.on_job_end
         jobs.start = lambda state: verbs.start(core, state)
         jobs.stop = lambda state: verbs.stop(core, state)
         jobs.reload = lambda state: verbs.reload(core, state)
@@ -243,6 +244,8 @@ class Engine:
         )
         if state.job is job and isinstance(outcome, JobResult):
             self.jobs.finish(state, outcome, event.failed)
+            if state.sub == S.AUTO_RESTART_QUEUED and not (event.conditions_hold and event.asserts_hold):
+                life.leave_auto_restart(core, state)
             self.reactions.on_not_started(state, job.began_us)
         elif state.job is job and outcome == "again":
             self.jobs.wait_again(state)

@@ -33,6 +33,7 @@ class Jobs:
         self.stop: Callable[[UnitState], Outcome]
         self.reload: Callable[[UnitState], Outcome]
         self.on_failure: Callable[[UnitState], None]
+        self.on_end: Callable[[UnitState], None]
         self.is_up_once_forked: Callable[[UnitState], bool]
 
     # -- wishes ----------------------------------------------------------------------------------------------------
@@ -265,6 +266,7 @@ class Jobs:
         core.emit(FinishJob(job.id, state.name, job.type, result, text, core.now.mono_us - job.created_us))
         if result not in (JobResult.DONE, JobResult.CANCELED):
             core.note(state.name, "job", f"the {job.type} job ended: {result}{': ' + text if text else ''}", job=job.id, result=result)
+        self.on_end(state)
         if result in (JobResult.TIMEOUT, JobResult.DEPENDENCY):
             self.on_failure(state)
         self._order(state)

@@ -306,7 +306,7 @@ def enter_dead(core: Core, state: UnitState, result: Result, *, allows_restart: 
     service = service_of(core, state)
     fail_with(state, result)
     _close_books(core, state)
-    is_failed = state.result not in (Result.SUCCESS, Result.EXEC_CONDITION)
+    is_failed = _has_failed(state)
     restarts, reason = restart.shall_restart(service, state) if allows_restart else (False, "")
     if core.leaving is not None:
         restarts, reason = False, "supd is shutting down"
@@ -340,6 +340,10 @@ def enter_dead(core: Core, state: UnitState, result: Result, *, allows_restart: 
     set_state(core, state, S.AUTO_RESTART)
 
 
+def _has_failed(state: UnitState) -> bool:
+    return state.result not in (Result.SUCCESS, Result.EXEC_CONDITION)
+
+
 def _close_books(core: Core, state: UnitState) -> None:
     """Processes that are given up (kill mode process or none, or not even SIGKILL helped) are no longer ours to wait for."""
     for process in (state.main, state.control):
@@ -350,10 +354,19 @@ def _close_books(core: Core, state: UnitState) -> None:
     state.watchdog_from_us = 0
 
 
-def leave_auto_restart(core: Core, state: UnitState) -> None:
+def leave_auto_restart(core: Core, state: UnitState, sub: SubState = S.DEAD) -> None:
     """A stop while waiting for an automatic restart: down; the result stays that of the last run (`service_stop`)."""
     state.restart_at_us = 0
     state.flushes_restarts = True
     state.forbids_restart = False
     core.emit(Release(state.name))
-    set_state(core, state, S.DEAD)
+    set_state(core, state, sub)
+
+
+def give_up_restart(core: Core, state: UnitState) -> None:
+    """The start that an automatic restart had asked for is over and did not begin: down, as the last run left it.
+
+    systemd leaves such a unit in auto-restart-queued, where nothing ever happens to it again.
+    """
+    core.note(state.name, "restart", "not restarted: the start that was asked for it did not begin")
+    leave_auto_restart(core, state, S.FAILED if _has_failed(state) else S.DEAD)

@@ -36,6 +36,7 @@ class Reactions:
         self._unneeded: dict[str, None] = {}
         self._bound: dict[str, None] = {}
         self._recovered: dict[str, None] = {}
+        self._left_waiting: dict[str, None] = {}
 
     def enqueue(self, type_: JobType, name: str, mode: JobMode, by: str) -> bool:
         try:
@@ -144,6 +145,11 @@ class Reactions:
         if after.is_down and not will_restart:
             state.monitor = {}
 
+    def on_job_end(self, state: UnitState) -> None:
+        """A job is over. Of one that waits for the start of its automatic restart it was that, unless another takes its place at once."""
+        if state.sub == SubState.AUTO_RESTART_QUEUED:
+            self._left_waiting[state.name] = None
+
     def on_job_failure(self, state: UnitState) -> None:
         """A start job ended with `timeout` or `dependency`: on_failure fires though the unit never left its state."""
         now_us = self._core.now.mono_us
@@ -213,6 +219,7 @@ class Reactions:
             return False  # for good: nothing is asked for any more
         asked = False
         for queue, look in (
+            (self._left_waiting, self._give_up_restart),
             (self._unneeded, self._stop_if_unneeded),
             (self._bound, self._stop_if_bound_to_nothing),
             (self._upheld, self._start_if_upheld),
@@ -223,6 +230,13 @@ class Reactions:
             for name in names:
                 asked = look(name) or asked
         return asked
+
+    def _give_up_restart(self, name: str) -> bool:
+        state = self._core.states.get(name)
+        if state is None or state.sub != SubState.AUTO_RESTART_QUEUED or state.job is not None:
+            return False
+        lifecycle.give_up_restart(self._core, state)
+        return True
 
     def _stop_if_unneeded(self, name: str) -> bool:
         spec = self._core.specs.get(name)

@@ -87,9 +87,6 @@ def conditions_checked(core: Core, state: UnitState, *, conditions_hold: bool, a
     state.is_condition_met, state.condition_text = conditions_hold, failed
     kind = "assertion" if conditions_hold else "condition"
     core.note(state.name, "condition", f"not started: its {kind} {failed} does not hold")
-    if state.sub == S.AUTO_RESTART_QUEUED:
-        life.leave_auto_restart(core, state)
-        return JobResult.DONE if conditions_hold is False else JobResult.ASSERT
     return JobResult.ASSERT if conditions_hold else JobResult.DONE
 
 
