@@ -289,7 +289,7 @@ class Engine:
         try:
             self.jobs.enqueue(JobType.START, state.name, JobMode.RESTART_DEPENDENCIES, by="automatic restart")
             if state.job is not None and state.job.state == JobState.RUNNING:
-                self.jobs.run_again(state)  # restart_mode = direct: the job that started it is still there, and starts it again
+                self.jobs.wait_again(state)  # restart_mode = direct: the job that started it is still there, and starts it again
         except TransactionError as error:
             self.core.note(state.name, "restart", f"cannot restart: {error}")
             state.failed_text = str(error)

@@ -229,17 +229,12 @@ class Jobs:
         if outcome == "again":
             job.state = JobState.WAITING
         elif isinstance(outcome, JobResult):
-            self.finish(state, outcome, state.condition_text if outcome == JobResult.ASSERT else "")
+            self.finish(state, outcome)
 
     def wait_again(self, state: UnitState) -> None:
-        """The verb found, later than at once, that it cannot run now: the job waits for the unit to change."""
+        """The verb found, later than at once, that it cannot run now, or has to be carried out once more: the job waits for its turn."""
         assert state.job is not None
         state.job.state = JobState.WAITING
-
-    def run_again(self, state: UnitState) -> None:
-        """A job that runs has to be carried out once more: its unit fell back to before its start."""
-        self.wait_again(state)
-        self._ready.append(state.name)
 
     def _verify(self, state: UnitState) -> Outcome:
         if state.active.is_up:
