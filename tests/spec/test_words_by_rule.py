@@ -22,7 +22,7 @@ def _case(sub: SubState, type_: str = "notify") -> Case:
     return Case(sub, has_main=sub in MAIN_IN, has_control=sub in PHASE_OF, type=type_)
 
 
-def _heard(bench: Bench, pid: int = MAIN_PID, *, is_ours: bool = True, **fields: str) -> None:
+def _heard(bench: Bench, pid: int = MAIN_PID, is_ours: bool = True, /, **fields: str) -> None:
     state = bench.core.states["a"]
     state.notify_access = state.notify_access or "all"
     now = ev.Instant(bench.core.now.mono_us + LATER_US, bench.core.now.wall_us + LATER_US)
@@ -177,7 +177,7 @@ def test_another_main_process_is_believed_where_it_is_one_of_the_unit(is_ours: b
         state = bench.core.states["a"]
         is_control = pid == CONTROL_PID and state.control is not None
         is_new = pid > 1 and is_ours and sub in MAIN_PID_COUNTS and not is_control and not (has_main and pid == MAIN_PID)
-        _heard(bench, OTHER_PID, is_ours=is_ours, MAINPID=str(pid))
+        _heard(bench, OTHER_PID, is_ours, MAINPID=str(pid))
         if not is_new:
             assert (state.main.run if state.main else 0) == (7 if has_main else 0)
             continue
