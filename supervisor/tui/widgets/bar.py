@@ -1,7 +1,7 @@
 """One line of pieces, each with a style and maybe an action for the mouse: top bar, tabs, banner and hints are such lines.
 
-A line that is too narrow loses whole pieces, the least important first, rather than its right end. Painted straight into strips: a
-line that says the same as before costs a comparison.
+A line that is too narrow loses whole pieces, the least important first, rather than its right end. A line that says
+the same as before costs a comparison.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.ownlines import OwnLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +85,22 @@ def _needed(pieces: Sequence[Piece], gap: int, margin: int) -> int:
     return _run(left, gap) + _run(right, gap) + (gap if left and right else 0) + 2 * margin
 
 
-class Bar(Widget, can_focus=False):
+class Bar(OwnLines, can_focus=False):
     """A line of pieces. Whoever owns it calls `show`."""
 
     DEFAULT_CSS = "Bar { height: 1; }"
-    ALLOW_SELECT = False
     gap = 2
     margin = 1
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._pieces: tuple[Piece, ...] = ()
-        self._line: tuple[object, Strip] | None = None
 
     def show(self, pieces: Sequence[Piece]) -> None:
         """Show these from now on. Paints only when they differ from what stands there."""
         if (now := tuple(pieces)) != self._pieces:
             self._pieces = now
-            self._line = None
-            self.refresh()
+            self.refresh_lines([0])
 
     def places(self) -> list[Placed]:
         """Where each piece stands now."""
@@ -113,34 +109,19 @@ class Bar(Widget, can_focus=False):
     @property
     def text(self) -> str:
         """What stands in the line, for tests and for people who read the screen by ear."""
-        return self._strip(self.size.width, self.rich_style).text.rstrip()
+        return self.make_line(0).text.rstrip()
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        base = self.rich_style
-        line = self._strip(self.size.width, base).crop_extend(crop.x, crop.right, base)
-        blank = Strip.blank(crop.width, base)
-        return [line if y == 0 else blank for y in range(crop.y, crop.bottom)]
-
-    def _strip(self, width: int, base: Style) -> Strip:
-        host = host_of(self)
-        key = (width, base, host.theme_key)
-        if self._line is not None and self._line[0] == key:
-            return self._line[1]
+    def make_line(self, y: int) -> Strip:
+        if y:
+            return super().make_line(y)
+        host, base, width = host_of(self), self.ground, self.outer_size.width
         segments, x = [], 0
         for placed in place(self._pieces, width, self.gap, self.margin):
             segments.append(Segment(" " * (placed.x - x), base))
             text = host.drawn(placed.piece.text)
             segments.append(Segment(set_cell_size(text, placed.width), base + host.look_styles[placed.piece.style]))
             x = placed.x + placed.width
-        strip = Strip(segments).adjust_cell_length(width, base)
-        for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
-        self._line = (key, strip)
-        return strip
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._line = None
+        return self.filtered(Strip(segments).adjust_cell_length(width, base))
 
     async def on_click(self, event: events.Click) -> None:
         for placed in self.places():

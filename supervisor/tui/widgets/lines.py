@@ -1,8 +1,9 @@
 """A long list that paints its own lines: what every table and list of the terminal UI has in common.
 
 A list shows rows by their keys; its cursor follows a key, not a place. A subclass says what a row shows now (`row_look`), paints it
-(`paint_row`), and names the columns (`head_cells`). Painted strips are kept by everything they show, so that a change of one row repaints
-one line, and of a thousand rows off the screen none. A click chooses, a double click opens, the heads sort, the wheel and the bar scroll.
+(`paint_row`), and names the columns (`head_cells`). What each line of the screen shows is kept as a value, and lines whose value is
+another one are repainted: one for the change of one row, none for a thousand off the screen. A click chooses, a double click opens, the
+heads sort, the wheel and the bar scroll.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,13 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.cache import LRUCache
-from textual.color import Color
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from supervisor.tui.model.units import EVERYTHING, Changes
 from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.ownlines import OwnLines
 from supervisor.tui.widgets.viewport import Viewport
 
 _STRIPS_KEPT = 4096
@@ -28,10 +28,9 @@ _WHEEL_ROWS = 3
 _HEAD_LINES = 1
 
 
-class LineList(Widget, can_focus=True):
+class LineList(OwnLines, can_focus=True):
     """Rows below a line of heads; by itself a list of its keys."""
 
-    ALLOW_SELECT = False
     is_anchored = False  # when rows come in above, the cursor's line stays where it is on the screen
     COMPONENT_CLASSES = {"list--head", "list--cursor", "list--cursor-blurred", "list--bar", "list--thumb"}
     DEFAULT_CSS = """
@@ -81,12 +80,12 @@ class LineList(Widget, can_focus=True):
         self._empty = ""
         self._sort = ("", False)
         self._strips: LRUCache[object, Strip] = LRUCache(_STRIPS_KEPT)
-        self._painted: dict[int, object] = {}  # what stands on each row of the screen, so that only what differs is refreshed
+        self._painted: dict[int, object] = {}  # what stands on each line of the screen, so that only what differs is refreshed
         self._current: str | None = None
         # The row that was left out by another choice of rows while the cursor stood on it, and its line; None once anybody has moved.
         self._left: tuple[str, int] | None = None
         self._part_styles: dict[str, Style] | None = None
-        self._ground, self._behind = Style(), Color(0, 0, 0)
+        self._shared: tuple[object, ...] = ()  # of `_look`, for the lines that are being made
 
     # What a row is.
 
@@ -126,16 +125,14 @@ class LineList(Widget, can_focus=True):
             self.view.cursor = cursor
         self.view.resize(self.size.height - _HEAD_LINES, len(keys))
         self._tell()
-        self._repaint()
+        self._repaint_differing()
 
     def flush(self, changes: Changes = EVERYTHING) -> None:
         """Repaint what looks different now: rows that changed, and rows whose times went on."""
         if changes.is_all:
-            self._repaint()
-            return
-        for row in self.view.rows:
-            if self._painted.get(row) != self._look(row):
-                self._refresh_row(row)
+            self.refresh()
+        else:
+            self._repaint_differing()
 
     @property
     def current(self) -> str | None:
@@ -185,7 +182,7 @@ class LineList(Widget, can_focus=True):
         self._left = None
         self.view.move(row)
         if self.view.top != top:
-            self._repaint()
+            self._repaint_differing()
         else:
             self._refresh_row(before)
             self._refresh_row(self.view.cursor)
@@ -210,7 +207,7 @@ class LineList(Widget, can_focus=True):
         self._left = None
         self.view.scroll(rows)
         self._tell()
-        self._repaint()
+        self._repaint_differing()
 
     def on_click(self, event: events.Click) -> None:
         if event.y < _HEAD_LINES:
@@ -239,7 +236,7 @@ class LineList(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         self.view.resize(self.size.height - _HEAD_LINES, len(self._keys))
-        self._repaint()
+        self.refresh()
 
     def on_focus(self) -> None:
         self._refresh_row(self.view.cursor)
@@ -252,51 +249,60 @@ class LineList(Widget, can_focus=True):
         self._part_styles = None
         self._strips.clear()
 
-    def _repaint(self) -> None:
-        self._painted.clear()
-        self.refresh()
+    def _repaint_differing(self) -> None:
+        """Refresh the lines that show something else than what stands there."""
+        state = self._state()
+        self.refresh_lines([y for y in range(self.outer_size.height) if self._painted.get(y) != self._look(y, state)])
 
     def _refresh_row(self, row: int) -> None:
         if row in self.view.rows:
-            self.refresh(Region(0, row - self.view.top + _HEAD_LINES, self.size.width, 1))
+            self.refresh_lines([row - self.view.top + _HEAD_LINES])
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        # Asked for once a painting: each of the two is a walk up to the screen, and cost more than everything else here.
-        self._ground, self._behind = self.rich_style, self.background_colors[1]
-        return [self._line(y).crop_extend(crop.x, crop.right, self._ground) for y in range(crop.y, crop.bottom)]
+    def begin_lines(self) -> None:
+        self._shared = self._state()
 
-    def _line(self, y: int) -> Strip:
+    def make_line(self, y: int) -> Strip:
+        look = self._painted[y] = self._look(y, self._shared)
         if y < _HEAD_LINES:
             return self._head()
         row = self.view.top + y - _HEAD_LINES
         if row >= len(self._keys):
             return self._blank(y)
-        look = self._look(row)
-        self._painted[row] = look
-        return self._with_bar(self._strip(look, row), y - _HEAD_LINES)
+        return self._with_bar(self._strip(look[0], row), look[1])
 
-    def _look(self, row: int) -> object:
-        host, is_cursor = host_of(self), row == self.view.cursor
-        state = (is_cursor, is_cursor and self.has_focus, host.store.is_stale, host.ascii, self.size.width, host.theme_key)
-        return (self.row_look(self._keys[row]), state)
+    def _state(self) -> tuple[object, ...]:
+        """What all lines show."""
+        host = host_of(self)
+        return (host.store.is_stale, host.ascii, self.outer_size.width, host.theme_key)
+
+    def _look(self, y: int, state: tuple[object, ...]) -> tuple[object, bool | None]:
+        """Everything that a line of the screen shows: what stands in it, and whether the bar beside it is the thumb (None: no bar)."""
+        if y < _HEAD_LINES:
+            return (self.head_cells(), self._sort, state), None
+        row = self.view.top + y - _HEAD_LINES
+        if row >= len(self._keys):
+            return (self._said(y), state), None
+        is_cursor, thumb = row == self.view.cursor, self.view.thumb
+        is_thumb = None if thumb is None else thumb[0] <= y - _HEAD_LINES < thumb[0] + thumb[1]
+        return (self.row_look(self._keys[row]), is_cursor, is_cursor and self.has_focus, state), is_thumb
 
     def _strip(self, look: object, row: int) -> Strip:
         strip = self._strips.get(look)
         if strip is None:
-            strip = self._strips[look] = self._filtered(self._paint(row))
+            strip = self._strips[look] = self.filtered(self._paint(row))
         return strip
 
     def _paint(self, row: int) -> Strip:
         host = host_of(self)
         looks: Mapping[str, Style] = host.look_styles
         is_cursor = row == self.view.cursor
-        base = self._style("list--cursor" if self.has_focus else "list--cursor-blurred") if is_cursor else self._ground
+        base = self._style("list--cursor" if self.has_focus else "list--cursor-blurred") if is_cursor else self.ground
         if is_cursor and self.app.no_color:
             base += Style(reverse=True)
         if host.store.is_stale:
             base += looks["dim"]
             looks = dict.fromkeys(looks, Style())  # one colour for what may not be true any more
-        return Strip(self.paint_row(self._keys[row], base, looks)).adjust_cell_length(self.size.width - 1, base)
+        return Strip(self.paint_row(self._keys[row], base, looks)).adjust_cell_length(self.outer_size.width - 1, base)
 
     def _head(self) -> Strip:
         host, base = host_of(self), self._style("list--head")
@@ -306,34 +312,30 @@ class LineList(Widget, can_focus=True):
             arrow = "" if not key or key != self._sort[0] else "▴" if self._sort[1] else "▾"
             shown = f"{arrow}{title}" if is_right else f"{title}{arrow}"
             text += (shown.rjust(width) if is_right else shown.ljust(width))[:width] + " "
-        strip = Strip([Segment(host.drawn(text), base)]).adjust_cell_length(self.size.width, base)
-        return self._filtered(strip)
+        return self.filtered(Strip([Segment(host.drawn(text), base)]).adjust_cell_length(self.outer_size.width, base))
+
+    def _said(self, y: int) -> str:
+        """What stands in a line without a row: in the second, why there is none at all."""
+        return self._empty if y == _HEAD_LINES + 1 and not self._keys else ""
 
     def _blank(self, y: int) -> Strip:
-        """A line without a row; the second one says why there is none."""
-        if self._keys or y != _HEAD_LINES + 1:
-            return Strip.blank(self.size.width, self._ground)
-        host = host_of(self)
-        segment = Segment(" " * self.head_cells()[0] + host.drawn(self._empty), self._ground + host.look_styles["dim"])
-        return self._filtered(Strip([segment]).adjust_cell_length(self.size.width, self._ground))
+        host, width, said = host_of(self), self.outer_size.width, self._said(y)
+        if not said:
+            return self.filtered(Strip.blank(width, self.ground))
+        segment = Segment(" " * self.head_cells()[0] + host.drawn(said), self.ground + host.look_styles["dim"])
+        return self.filtered(Strip([segment]).adjust_cell_length(width, self.ground))
 
-    def _with_bar(self, strip: Strip, line: int) -> Strip:
-        thumb = self.view.thumb
-        if thumb is None:
-            return strip.adjust_cell_length(self.size.width, self._ground)
-        host, is_thumb = host_of(self), thumb[0] <= line < thumb[0] + thumb[1]
+    def _with_bar(self, strip: Strip, is_thumb: bool | None) -> Strip:
+        if is_thumb is None:
+            return strip.adjust_cell_length(self.outer_size.width, self.ground)
+        host = host_of(self)
         key = ("bar", is_thumb, host.ascii, host.theme_key)
         bar = self._strips.get(key)
         if bar is None:
             symbol = host.drawn("█" if is_thumb else "│")
             bar = Strip([Segment(symbol, self._style("list--thumb" if is_thumb else "list--bar"))])
-            bar = self._strips[key] = self._filtered(bar)
+            bar = self._strips[key] = self.filtered(bar)
         return Strip.join([strip, bar])
-
-    def _filtered(self, strip: Strip) -> Strip:
-        for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self._behind)
-        return strip
 
     def _style(self, name: str) -> Style:
         if self._part_styles is None:

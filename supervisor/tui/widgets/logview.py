@@ -12,10 +12,9 @@ from rich.segment import Segment
 from textual import events
 from textual.binding import Binding
 from textual.cache import LRUCache
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from supervisor.tui.logs import paint
 from supervisor.tui.logs.paint import Painting, Span
@@ -24,6 +23,7 @@ from supervisor.tui.logs.store import TEXT, Line, LogStore
 from supervisor.tui.logs.viewport import Row, Viewport
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.logstyles import BLURRED, CHOSEN, CURSOR, PLAIN, LogStyles
+from supervisor.tui.widgets.ownlines import OwnLines
 
 _STRIPS_KEPT = 256  # some five screens: a strip weighs as much as twenty lines in the store
 _WHEEL_ROWS = 3
@@ -48,10 +48,9 @@ class _RowKey(NamedTuple):
     common: int  # stands for what all rows share
 
 
-class LogView(Widget, can_focus=True):
+class LogView(OwnLines, can_focus=True):
     """A window on the lines of a `LogReader`."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES = {"log--cursor", "log--cursor-blurred", "log--selected", "log--found", "log--bar", "log--thumb"}
     DEFAULT_CSS = """
     LogView {
@@ -134,14 +133,13 @@ class LogView(Widget, can_focus=True):
         if len(differing) * 2 > height:
             self.refresh()
         else:
-            for y in differing:
-                self.refresh(Region(0, y, self._width, 1))
+            self.refresh_lines(differing)
 
     @property
     def lines(self) -> list[str]:
         """The rows as they stand on the screen, without the bar, for tests and for people who read the screen by ear."""
         self._styles.resolve()
-        return [self._row(y).text[: self._width - 1].rstrip() for y in range(self._height)]
+        return [self.make_line(y).text[: self._width - 1].rstrip() for y in range(self._height)]
 
     @property
     def wraps(self) -> bool:
@@ -247,14 +245,13 @@ class LogView(Widget, can_focus=True):
         self._styles.forget()
         self._strips.clear()
 
-    def render_lines(self, crop: Region) -> list[Strip]:
+    def begin_lines(self) -> None:
         if not self._keys:
             self._rows = self.reader.view.visible()
             self._keys, self._thumb = self._row_keys(), self._thumb_now()
         self._styles.resolve()
-        return [self._row(y).crop_extend(crop.x, crop.right, self._styles.grounds[0]) for y in range(crop.y, crop.bottom)]
 
-    def _row(self, y: int) -> Strip:
+    def make_line(self, y: int) -> Strip:
         is_thumb = self._thumb[0] <= y < sum(self._thumb)
         key = (self._keys[y] if y < len(self._rows) else y == 1 and self.empty, is_thumb)
         strip = self._strips.get(key)
@@ -265,7 +262,7 @@ class LogView(Widget, can_focus=True):
             symbol = host_of(self).drawn("█" if is_thumb else "│")
             segments.append(Segment(symbol, self._styles.of(PLAIN, "thumb" if is_thumb else "bar")))
             strip = self._strips[key] = Strip(segments, self._width)
-        return strip
+        return strip.adjust_cell_length(self.outer_size.width, self._styles.grounds[0])  # before it is told of another size
 
     def _joined(self, spans: list[Span], ground: int) -> list[Segment]:
         """The spans with their styles, neighbours of one style as one: each change of style is forty bytes to the terminal."""

@@ -1,30 +1,25 @@
-"""Lines of cells to be read: wrapped, scrolled, painted straight into strips. What changes is repainted, nothing is laid out anew."""
+"""Lines of cells to be read: wrapped, scrolled, painted straight into strips. Lines that differ are repainted, nothing is laid out anew."""
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding
-from textual.cache import LRUCache
-from textual.color import Color
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from supervisor.tui.model.wrap import BLANK, Line, wrapped
 from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.ownlines import OwnLines
 
 _WHEEL_LINES = 3
 _MARGIN_CELLS = 1
-_STRIPS_KEPT = 256
 
 
-class TextLines(Widget, can_focus=True):
+class TextLines(OwnLines, can_focus=True):
     """Shows the lines it is given."""
 
-    ALLOW_SELECT = False
     DEFAULT_CSS = "TextLines { height: 1fr; background: $background; }"
     BINDINGS = [
         Binding("j,down", "scroll(1)", "down", show=False, id="text.down"),
@@ -41,7 +36,6 @@ class TextLines(Widget, can_focus=True):
         self._lines: Sequence[Line] = ()
         self._top = 0
         self._is_stale = False
-        self._made: LRUCache[object, Strip] = LRUCache(_STRIPS_KEPT)  # by all that a line shows
 
     def show(self, lines: Sequence[Line], from_top: bool = False) -> None:
         """From now on these; `from_top`: they are about something else, so scrolling begins anew."""
@@ -66,9 +60,7 @@ class TextLines(Widget, can_focus=True):
         if before is None:
             self.refresh()
             return
-        for y, (earlier, now) in enumerate(zip(before, self._shown(), strict=True)):
-            if earlier != now:
-                self.refresh(Region(0, y, self.size.width, 1))
+        self.refresh_lines(y for y, (earlier, now) in enumerate(zip(before, self._shown(), strict=True)) if earlier != now)
 
     def _shown(self) -> list[object]:
         """What each line of the screen shows."""
@@ -82,10 +74,6 @@ class TextLines(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         self._wrap()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self.refresh()
 
     def action_scroll(self, lines: int) -> None:
         top = min(max(0, self._top + lines), self._last_top)
@@ -104,33 +92,14 @@ class TextLines(Widget, can_focus=True):
         event.stop()
         self.action_scroll(-_WHEEL_LINES)
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        base, behind = self.rich_style, self.background_colors[1]  # once a painting: each is a walk up to the screen
-        common = (self._is_stale, self.size.width, base, behind, host_of(self).theme_key)
-        return [self._kept(y, common, base, behind).crop_extend(crop.x, crop.right, base) for y in range(crop.y, crop.bottom)]
-
-    def _kept(self, y: int, common: object, base: Style, behind: Color) -> Strip:
-        """A line is made once: it is painted again whenever anything beside it changes."""
-        at = self._top + y
-        key = (tuple(self._lines[at]) if at < len(self._lines) else (), self._sign(y), common)
-        strip = self._made.get(key)
-        if strip is None:
-            strip = self._made[key] = self._strip(y, base, behind)
-        return strip
-
-    def _strip(self, y: int, base: Style, behind: Color) -> Strip:
-        host, at = host_of(self), self._top + y
+    def make_line(self, y: int) -> Strip:
+        host, at, base = host_of(self), self._top + y, self.ground
         looks = dict.fromkeys(host.look_styles, host.look_styles["dim"]) if self._is_stale else host.look_styles
         segments = [Segment(" " * _MARGIN_CELLS, base)]
         if at < len(self._lines):
             segments += [Segment(host.drawn(one.text), base + looks.get(one.style, Style())) for one in self._lines[at]]
-        room = self.size.width - 1
-        strip = Strip(segments).adjust_cell_length(room, base)
-        sign = self._sign(y)
-        strip = Strip.join([strip, Strip([Segment(host.drawn(sign), base + looks["dim"])])]) if cell_len(sign) == 1 else strip
-        for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, behind)
-        return strip
+        strip = Strip(segments).adjust_cell_length(self.outer_size.width - 1, base)
+        return self.filtered(Strip.join([strip, Strip([Segment(host.drawn(self._sign(y)), base + looks["dim"])])]))
 
     def _sign(self, y: int) -> str:
         """At the right edge, whether there is more above or below."""
