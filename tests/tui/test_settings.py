@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.tui.settings import Kept, Settings, keys_path, read_state, state_path
@@ -22,6 +22,7 @@ def test_a_broken_file_is_all_defaults(tmp_path: Path, text: str) -> None:
 json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=300), lambda inner: st.lists(inner, max_size=40))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*Kept.__dataclass_fields__, "x"]), json_values))
 def test_no_file_can_do_harm(tmp_path_factory: pytest.TempPathFactory, found: dict[str, object]) -> None:
     path = tmp_path_factory.getbasetemp() / "harm.json"
