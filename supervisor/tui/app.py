@@ -31,7 +31,7 @@ from supervisor.tui.model.figures import Figures
 from supervisor.tui.model.impact import Impact, impact
 from supervisor.tui.model.linkstate import CONNECTING, LOST, LinkState
 from supervisor.tui.model.units import EVERYTHING, UnitStore
-from supervisor.tui.pace import Pace
+from supervisor.tui.pace import TICK_S, Pace, Tick
 from supervisor.tui.screens.units import UnitsScreen
 from supervisor.tui.screens.view import ViewScreen
 from supervisor.tui.settings import Settings
@@ -41,8 +41,6 @@ from supervisor.tui.views import BY_NAME, VIEWS
 # lines in memory: 117 ms at worst, 20 ms with these). The older ones must come, for a strip that Textual painted refers to itself: without
 # them a log that scrolls takes half a megabyte a second. They are cheap, since what exists at the start is frozen and lines are no objects.
 GC_THRESHOLDS = (50_000, 3, 3)
-_CLOCK_TICK_S = 1.0
-_CLOCK_SLACK_S = 0.1  # the clock waits so long for figures, which come once a second too: one frame a second, not two
 _FAULTS_TOLD = 4  # of a person's own keys: more toasts than fit tell nothing
 _LEAST_DELAY_S = 0.001  # a timer of no time at all is not known to Textual; and what comes together is painted together
 
@@ -107,7 +105,7 @@ class SupdApp(App[None]):
         if os.path.exists(keys_path):
             self._take_own_keys(keys_path)
         self._pace = Pace()
-        self._flushed_s = float("-inf")
+        self._tick = Tick()
         self._flush_timer: Timer | None = None
         self._frames_waiting = frames_waiting or self._queued_frames
 
@@ -188,17 +186,16 @@ class SupdApp(App[None]):
             return
         self.flush()
 
-    def _tick(self) -> None:
+    def _tick_on(self) -> None:
         """The time on the screen goes on: with what is painted anyway, by itself where nothing is."""
-        past_s = self.clock.monotonic_s() - self._flushed_s
-        is_painted = past_s < _CLOCK_TICK_S / 2
-        self.set_timer(_CLOCK_TICK_S + _CLOCK_SLACK_S - past_s if is_painted else _CLOCK_TICK_S, self._tick, name="clock")
-        if not is_painted:
+        wait_s = self._tick.wait_s(self.clock.monotonic_s())
+        if not wait_s:
             self.request_flush()
+        self.set_timer(wait_s or TICK_S, self._tick_on, name="clock")
 
     def flush(self) -> None:
         """Paint what changed, now. Tests call it by hand."""
-        self._flushed_s = self.clock.monotonic_s()
+        self._tick.painted(self.clock.monotonic_s())
         changes = self.store.take_changes()
         screen = self._view_screen()
         if screen is not None:
@@ -236,7 +233,7 @@ class SupdApp(App[None]):
         gc.set_threshold(*GC_THRESHOLDS)
         self._keep_theme()
         self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
-        self._tick()
+        self._tick_on()
         self.run_worker(self.session.run(), group="session", exclusive=True)
         self._tell_of_own_keys()
         if self.settings.kept.view in BY_NAME:

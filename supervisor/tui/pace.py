@@ -9,6 +9,9 @@ gets two paints a second. Keys are painted at once and do not come through here.
 FULL_RATE_HZ = 12
 BUSY_RATE_HZ = 6
 UNFOCUSED_RATE_HZ = 2
+TICK_S = 1.0
+_LEAST_WAIT_S = 0.01  # less is none
+_COMPANY_SLACK_S = 0.1  # by which what comes once a second may be late
 _REFUSALS_UNTIL_BUSY = 2
 _CALM_PAINTS_UNTIL_FULL = 12
 
@@ -42,3 +45,28 @@ class Pace:
             self._is_busy = False
         self._painted_s = now_s
         return True
+
+
+class Tick:
+    """When the time on the screen is painted for its own sake: each second, but not where something else is painted each second.
+
+    Figures come once a second too; whatever lies between them and us, it is one frame a second and not two.
+    """
+
+    def __init__(self) -> None:
+        self._painted_s = float("-inf")
+        self._paints = 0  # since it was last time
+
+    def painted(self, now_s: float) -> None:
+        """Something was painted, and the time with it."""
+        self._painted_s = now_s
+        self._paints += 1
+
+    def wait_s(self, now_s: float) -> float:
+        """How long to wait until this is asked again; 0: it is time."""
+        has_company = self._paints > 1  # the first was our own
+        wait_s = TICK_S + _COMPANY_SLACK_S - (now_s - self._painted_s)
+        if has_company and wait_s > _LEAST_WAIT_S:
+            return wait_s
+        self._paints = 0
+        return 0.0

@@ -1,12 +1,13 @@
 """Which columns fit, and that no row is ever wider than its table."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.tui.model.figures import Usage
-from supervisor.tui.model.units import UnitStore
-from supervisor.tui.widgets.columns import GUTTER_CELLS, cells_of, layout_for
+from supervisor.tui.model.states import look_of
+from supervisor.tui.model.units import Unit, UnitStore
+from supervisor.tui.widgets.columns import GUTTER_CELLS, cells_end_s, cells_of, layout_for
 from tests.tui.briefs import NOW_S, brief
 
 FITS = [
@@ -44,3 +45,31 @@ def test_no_text_is_wider_than_its_column(width: int, name: str, status: str) ->
     layout = layout_for(width, len(name))
     for (column, cells), text in zip(layout.columns, cells_of(unit, usage, layout, NOW_S + 10**9), strict=True):
         assert len(text) <= cells, column.title
+
+
+AGES_S = st.floats(0, 5 * 365 * 86400) | st.sampled_from([0.0, 59.5, 60.0, 3599.9, 3600.0, 86399.5, 86400.0, 8_640_000.0, 94_608_000.0])
+
+
+@settings(deadline=None, max_examples=300)
+@given(AGES_S, AGES_S, st.floats(0, 1), st.sampled_from(["active", "inactive", "activating", "retry"]))
+def test_cells_are_true_until_they_say_and_other_ones_then(age_s: float, left_s: float, share: float, state: str) -> None:
+    states = {"retry": ("activating", "auto-restart")}.get(state, (state, "dead"))
+    told = brief("web", *states, active_enter_time_s=NOW_S - age_s, state_change_time_s=NOW_S - age_s, next_time_s=NOW_S + left_s)
+    unit = Unit("web", told, look_of(told), 1)
+    ends_s = cells_end_s(unit, NOW_S)
+    shown = cells_of(unit, None, layout_for(120, 10), NOW_S)
+    assert ends_s >= NOW_S
+    if ends_s - NOW_S > 0.002:
+        within_s = NOW_S + (min(ends_s, NOW_S + 1e7) - NOW_S - 0.001) * share
+        assert cells_of(unit, None, layout_for(120, 10), within_s) == shown
+    if ends_s < NOW_S + 1e9 and not any(text.endswith("…") for text in shown):
+        assert cells_of(unit, None, layout_for(120, 10), ends_s + 0.001) != shown
+
+
+def test_the_older_a_unit_the_longer_its_row_stands() -> None:
+    lives_s = {"a minute": 60.0, "an hour": 3600.0, "a day": 86400.0, "a year": 365 * 86400.0}
+    stands_s = []
+    for age_s in lives_s.values():
+        told = brief("web", active_enter_time_s=NOW_S - age_s)
+        stands_s.append(cells_end_s(Unit("web", told, look_of(told), 1), NOW_S) - NOW_S)
+    assert stands_s == pytest.approx([1, 60, 3600, 86400])

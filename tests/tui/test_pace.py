@@ -2,7 +2,9 @@
 
 from itertools import pairwise
 
-from supervisor.tui.pace import BUSY_RATE_HZ, FULL_RATE_HZ, UNFOCUSED_RATE_HZ, Pace
+import pytest
+
+from supervisor.tui.pace import BUSY_RATE_HZ, FULL_RATE_HZ, TICK_S, UNFOCUSED_RATE_HZ, Pace, Tick
 
 
 def play(pace: Pace, queue: list[int], start_s: float = 0.0, has_focus: bool = True) -> list[float]:
@@ -48,3 +50,46 @@ def test_a_clock_that_jumps_back_never_makes_the_wait_longer_than_an_interval() 
     pace = Pace()
     play(pace, [0], 100.0)
     assert pace.delay_s(0.0, True) == 1 / FULL_RATE_HZ
+
+
+def painted(others_s: list[float], until_s: float) -> list[float]:
+    """When anything is painted, where others paint at these moments, and the time whenever its rule says so."""
+    tick, now_s, asked_s, found = Tick(), 0.0, 0.0, []
+    others = iter([*others_s, until_s])
+    other_s = next(others)
+    while now_s < until_s:
+        now_s = min(asked_s, other_s)
+        if other_s <= asked_s:
+            other_s = next(others, until_s)
+        else:
+            wait_s = tick.wait_s(now_s)
+            asked_s = now_s + (wait_s or TICK_S)
+            if wait_s:
+                continue
+        tick.painted(now_s)
+        found.append(now_s)
+    return found
+
+
+def test_the_time_alone_is_painted_every_second() -> None:
+    times = painted([], 30)
+    assert times == pytest.approx(range(len(times)))
+
+
+@pytest.mark.parametrize("phase", [number / 20 for number in range(1, 20)])
+@pytest.mark.parametrize("late_s", [0.0, 0.004, 0.05])
+def test_what_comes_once_a_second_takes_the_time_with_it_whatever_lies_between(phase: float, late_s: float) -> None:
+    times = painted([phase + number * (1 + late_s) for number in range(50)], 40)
+    assert len([one for one in times if one > 4]) <= 37
+    assert max(later - one for one, later in pairwise(times)) <= 1.11
+
+
+def test_where_much_is_painted_the_time_costs_nothing() -> None:
+    often = [number / 10 for number in range(1, 300)]
+    assert len(painted(often, 29.5)) <= len([one for one in often if one < 29.5]) + 3
+
+
+def test_the_time_goes_on_when_what_came_once_a_second_stays_away() -> None:
+    times = painted([0.3 + number for number in range(10)], 30)
+    assert max(later - one for one, later in pairwise(times)) <= 1.11
+    assert [later - one for one, later in pairwise(times)][-11:-1] == pytest.approx([1.0] * 10)

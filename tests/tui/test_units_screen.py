@@ -80,6 +80,20 @@ async def test_one_changed_unit_is_one_painted_line() -> None:
         assert "  3" in next(line for line in screen_text(app).splitlines() if "u05" in line)
 
 
+async def test_a_line_that_shows_the_same_is_not_made_again() -> None:
+    app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        table = app.screen.query_one(UnitTable)
+        before = table.render_lines(table.size.region)
+        app.store.update([brief("u05", n_restarts=3)])
+        app.flush()
+        table.screen.query_one("#top").refresh()
+        after = table.render_lines(table.size.region)
+        assert [y for y, pair in enumerate(zip(before, after, strict=True)) if pair[0] is not pair[1]] == [6]
+        assert table.render_lines(Region(2, 6, 10, 1))[0].text == after[6].text[2:12], "a part of the widget is a part of its lines"
+
+
 async def test_a_click_chooses_and_the_wheel_scrolls() -> None:
     app = make_app(*MANY, settings=Settings(kept=Kept(has_log=False)))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -75,6 +75,7 @@ class Figures:
         self._usage: dict[str, Usage] = {}
         self._changed: set[str] = set()
         self.total_cpu = Ring()
+        self._total: tuple[float, int] | None = None
 
     def record(self, at_s: float, units: Mapping[str, Json], is_all: bool = False) -> None:
         """{name: {cpu_usage_nsec, memory_current_bytes}}, as they were at `at_s` (supd's monotonic clock).
@@ -87,6 +88,7 @@ class Figures:
                 usage = self._usage[name] = Usage()
             usage.record(at_s, row.get("cpu_usage_nsec"), row.get("memory_current_bytes"))
         self._changed.update(units)
+        self._total = None
         if is_all:
             for name in [name for name in self._usage if name not in units]:
                 del self._usage[name]
@@ -103,11 +105,18 @@ class Figures:
     @property
     def cpu_percent(self) -> float:
         """Of all units together, of one core."""
-        return sum(usage.cpu_percent or 0.0 for usage in self._usage.values())
+        return self._totals()[0]
 
     @property
     def memory_bytes(self) -> int:
-        return sum(usage.memory_bytes or 0 for usage in self._usage.values())
+        return self._totals()[1]
+
+    def _totals(self) -> tuple[float, int]:
+        """Asked for with every painting, and another one only with a record."""
+        if self._total is None:
+            units = self._usage.values()
+            self._total = sum(usage.cpu_percent or 0.0 for usage in units), sum(usage.memory_bytes or 0 for usage in units)
+        return self._total
 
 
 def sparkline(values: Sequence[float], width: int, top: float | None = None, ascii: bool = False) -> str:

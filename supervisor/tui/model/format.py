@@ -28,6 +28,30 @@ def short_span(seconds: float) -> str:
     return f"{whole // _DAY_S}d" if whole < 3 * _YEAR_S else f"{whole // _YEAR_S}y"
 
 
+def _step_s(whole: int) -> int:
+    """How long `short_span` says the same of spans of this length."""
+    if whole < _HOUR_S:
+        return 1
+    if whole < _DAY_S:
+        return _MINUTE_S
+    if whole < 100 * _DAY_S:
+        return _HOUR_S
+    return _DAY_S if whole < 3 * _YEAR_S else _YEAR_S
+
+
+def grows_at(since_s: float, now_s: float) -> float:
+    """When the span since then, as `short_span` says it now, will be another one: of what is hours old, in minutes from now."""
+    whole = max(0, int(now_s - since_s))
+    step_s = _step_s(whole)
+    return since_s + (whole // step_s + 1) * step_s
+
+
+def shrinks_at(until_s: float, now_s: float) -> float:
+    """The same of a span until then, which ends at nothing: from there on it says the same for ever."""
+    whole = max(0, int(until_s - now_s))
+    return until_s - whole // _step_s(whole) * _step_s(whole) if whole else float("inf")
+
+
 def short_ago(seconds: float) -> str:
     """The same, for what is over: "41s ago"; without minutes' seconds from an hour on."""
     return f"{short_span(seconds)} ago"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from supervisor.model.exitstatus import exit_status_name, signal_name
-from supervisor.tui.model.format import short_span
+from supervisor.tui.model.format import grows_at, short_span, shrinks_at
 
 Json = dict[str, Any]
 
@@ -151,6 +151,14 @@ def state_text(look: Look, unit: Json, now_s: float) -> str:
         waits_for = (unit.get("job") or {}).get("waits_for") or []
         return f"{look.word} {waits_for[0]}" if waits_for else look.word
     return look.word
+
+
+def state_text_ends_s(look: Look, unit: Json, now_s: float) -> float:
+    """Until when `state_text` says what it says now, if nothing happens."""
+    at_s = unit.get({"since": "state_change_time_s", "until": "next_time_s"}.get(look.clock, ""))
+    if at_s is None:
+        return float("inf")
+    return grows_at(at_s, now_s) if look.clock == "since" else shrinks_at(at_s, now_s)
 
 
 def note_of(unit: Json) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from supervisor.tui.model.choose import SORT_KEYS, BadFilter, Choice, Filter, Terms
@@ -26,6 +25,7 @@ from supervisor.tui.widgets.detail import DetailPane
 from supervisor.tui.widgets.filterbar import FilterBar
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
+from supervisor.tui.widgets.panes import Abreast, Stacked
 from supervisor.tui.widgets.table import UnitTable
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ class UnitsScreen(UnitKeys):
     ]
 
     def compose_view(self) -> ComposeResult:
-        with Horizontal(id="upper", classes="pane-group"):
-            with Vertical(id="list", classes="pane"):
+        with Abreast(id="upper", classes="pane-group"):
+            with Stacked(id="list", classes="pane"):
                 yield UnitTable(id="units")
                 yield FilterBar(id="filter")
             yield DetailPane(id="detail", classes="pane")
-        yield Vertical(id="strip", classes="pane")
+        yield Stacked(id="strip", classes="pane")
 
     def on_mount(self) -> None:
         host = host_of(self)
@@ -87,7 +87,7 @@ class UnitsScreen(UnitKeys):
 
     def flush_view(self, changes: Changes) -> None:
         host, table = host_of(self), self.query_one(UnitTable)
-        if changes:
+        if changes and host.marked:
             host.marked.intersection_update(unit.name for unit in host.store)
         if self._choice.update(changes, host.figures.take_changed()) or changes.is_all:
             self._show()

@@ -11,7 +11,6 @@ from textual import events
 from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -21,6 +20,7 @@ from supervisor.tui.themes import names
 from supervisor.tui.views import VIEWS
 from supervisor.tui.widgets.bar import Bar, Piece, fits
 from supervisor.tui.widgets.host import host_of
+from supervisor.tui.widgets.panes import Stacked
 from supervisor.tui.widgets.topbar import access_piece, banner_pieces, top_pieces
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class ViewScreen(Screen[None]):
     """A view. Subclasses set NAME to their row in the table of views."""
 
     NAME: ClassVar[str] = ""
+    BLANK = True  # its widgets cover it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "app.focus_next", "next pane", show=False, id="app.next-pane"),
         Binding("shift+tab", "app.focus_previous", "pane before", show=False, id="app.pane-before"),
@@ -59,7 +60,7 @@ class ViewScreen(Screen[None]):
         yield Bar(id="top")
         yield Bar(id="tabs")
         yield Bar(id="banner")
-        with Vertical(id="content", classes=self.content_classes()):
+        with Stacked(id="content", classes=self.content_classes()):
             yield from self.compose_view()
         yield HintBar(id="hints")
 

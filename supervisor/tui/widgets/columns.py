@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supervisor.tui.model.figures import Usage
-from supervisor.tui.model.format import fit, one_line, percent, short_size, short_span
-from supervisor.tui.model.states import note_of, state_text
+from supervisor.tui.model.format import fit, grows_at, one_line, percent, short_size, short_span
+from supervisor.tui.model.states import note_of, state_text, state_text_ends_s
 from supervisor.tui.model.units import Unit
 
 GUTTER_CELLS = 4  # mark, symbol, and a blank behind each
@@ -105,5 +105,16 @@ def _text(unit: Unit, usage: Usage | None, column: Column, now_s: float) -> str:
 
 def since(brief: dict[str, object], now_s: float) -> str:
     """How long it has been in its state; of what is up, how long it has been up. The word beside it tells which."""
+    at_s = _since_s(brief)
+    return "-" if at_s is None else short_span(now_s - at_s)
+
+
+def _since_s(brief: dict[str, object]) -> float | None:
     at_s = brief.get("active_enter_time_s") if brief.get("active_state") in ("active", "reloading") else brief.get("state_change_time_s")
-    return "-" if not isinstance(at_s, int | float) else short_span(now_s - at_s)
+    return at_s if isinstance(at_s, int | float) else None
+
+
+def cells_end_s(unit: Unit, now_s: float) -> float:
+    """Until when the cells of a unit, made now, are true as far as time goes: the older it is, the longer."""
+    at_s = _since_s(unit.brief)
+    return min(state_text_ends_s(unit.look, unit.brief, now_s), float("inf") if at_s is None else grows_at(at_s, now_s))

@@ -16,7 +16,7 @@ from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
 from supervisor.tui.link.logfeed import LogFeed
@@ -33,6 +33,7 @@ from supervisor.tui.widgets.lognear import next_page
 from supervisor.tui.widgets.logruns import RunEnds
 from supervisor.tui.widgets.logseek import next_line
 from supervisor.tui.widgets.logview import LogView
+from supervisor.tui.widgets.panes import Stacked
 
 _SLICE_S = 0.008  # of work between two looks at the keyboard
 _TYPED_S = 0.015  # keys of one paste are one change
@@ -40,7 +41,7 @@ _ASK_LINES = 1
 _ASKED = {"/": "search", "&": "filter", "\\": "leave out"}
 
 
-class LogPane(Vertical):
+class LogPane(Stacked):
     """The log of some units. `eager`: fetch as much of the past as memory holds, for searching in it."""
 
     DEFAULT_CSS = """

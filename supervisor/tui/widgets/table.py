@@ -1,20 +1,41 @@
 """The table of units: rows belong to the store; the table keeps only which names it shows, and what is special in how units look."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.cache import LRUCache
 
 from supervisor.tui.model.format import count, fit, one_line
 from supervisor.tui.model.groups import HEAD, is_head, members
 from supervisor.tui.model.states import is_warning, note_of
 from supervisor.tui.model.units import Unit
-from supervisor.tui.widgets.columns import GUTTER_CELLS, NAME, NOTE, STATE, Layout, cells_of, layout_for
+from supervisor.tui.widgets.columns import GUTTER_CELLS, NAME, NOTE, STATE, Layout, cells_end_s, cells_of, layout_for
 from supervisor.tui.widgets.host import host_of
 from supervisor.tui.widgets.lines import LineList
 
 _BAR_CELLS = 2  # the scroll bar, and a blank before it
+_LOOKS_KEPT = 512  # more than any screen has lines
 _NOTE_LEAST_CELLS = 8  # a note behind the name that would be shorter says nothing
+
+
+class _Cells(NamedTuple):
+    """All that a row shows of a unit."""
+
+    texts: tuple[str, ...]
+    warning: str
+    is_fault: bool
+    look: tuple[str, str, str]
+
+
+class _Made(NamedTuple):
+    """Cells that are true from `at_s` until `ends_s` as long as they would be made `of` the same."""
+
+    of: object
+    at_s: float
+    ends_s: float
+    cells: _Cells
 
 
 class UnitTable(LineList):
@@ -25,7 +46,7 @@ class UnitTable(LineList):
         self._longest = 0
         self._columns_now: Layout | None = None
         self._columns_key = (0, 0)
-        self._asked: tuple[str, tuple[str, ...]] = ("", ())
+        self._looks: LRUCache[str, _Made] = LRUCache(_LOOKS_KEPT)
 
     def show(self, names: Sequence[str], empty: str, sort: tuple[str, bool], is_other_choice: bool = False) -> None:
         """From now on these units, in this order; the rest is `put`'s."""
@@ -60,11 +81,20 @@ class UnitTable(LineList):
         unit = host.store.get(key)
         if unit is None:
             return (key,)
-        cells = cells_of(unit, host.figures.get(key), self._columns, host.seen_time_s)
-        self._asked = (key, cells)
-        warning = note_of(unit.brief) if is_warning(unit.brief) else ""
-        look = (unit.look.symbol, unit.look.ascii, unit.look.style)
-        return (cells, warning, unit.is_fault, look, key in host.marked)
+        return (self._cells(unit), key in host.marked)
+
+    def _cells(self, unit: Unit) -> "_Cells":
+        """What stands in a unit's row; made again only when it can be another one: by its state, its figures, or the time."""
+        host = host_of(self)
+        usage, now_s = host.figures.get(unit.name), host.seen_time_s
+        made_of = (unit.version, self._columns, None if usage is None else (usage.cpu_percent, usage.memory_bytes))
+        made = self._looks.get(unit.name)
+        if made is None or made.of != made_of or not made.at_s <= now_s < made.ends_s:
+            look = (unit.look.symbol, unit.look.ascii, unit.look.style)
+            warning = note_of(unit.brief) if is_warning(unit.brief) else ""
+            cells = _Cells(cells_of(unit, usage, self._columns, now_s), warning, unit.is_fault, look)
+            made = self._looks[unit.name] = _Made(made_of, now_s, cells_end_s(unit, now_s), cells)
+        return made.cells
 
     def paint_row(self, key: str, base: Style, looks: Mapping[str, Style]) -> list[Segment]:
         host = host_of(self)
@@ -79,9 +109,7 @@ class UnitTable(LineList):
         symbol = "?" if host.store.is_stale else unit.look.ascii if host.ascii else unit.look.symbol
         segments = [Segment(mark, base + looks["mark"]), Segment(symbol + " ", tint), Segment(" ", base)]
         columns = self._columns
-        is_asked = self._asked[0] == key  # a row's look is asked for right before it is painted
-        cells = self._asked[1] if is_asked else cells_of(unit, host.figures.get(key), columns, host.seen_time_s)
-        for (column, width), text in zip(columns.columns, cells, strict=True):
+        for (column, width), text in zip(columns.columns, self._cells(unit).texts, strict=True):
             if column is NAME:
                 segments += self._named(unit, text, width, columns.has_notes, base)
             else:
