@@ -1,7 +1,8 @@
 """Definitions that did not come up: kept out of force until their files say something else, also over a restart of supd.
 
 One small file in the state directory, replaced as a whole. An entry holds the definition that runs and the one that failed. A comment,
-another order of keys or a new time stamp says nothing else. It decides nothing about units; a damaged file only forgets what it kept.
+another order of keys or a new time stamp says nothing else, and neither does `supctl enable`, `disable`, `mask` or `unmask`: those are
+wishes for whatever definition is in force. It decides nothing about units; a damaged file only forgets what it kept.
 """
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor.config.result import LoadResult
-from supervisor.engine.plan import changed_keys
+from supervisor.engine.plan import as_wished, changed_keys
 from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.specification import Unit
 
@@ -64,12 +65,13 @@ class RolledBack:
         has_forgotten = False
         for name, entry in list(self.entries.items()):
             unit, is_lifted = result.units.get(name), entry.is_lifted or name in lifted
-            is_substituted = result.is_stored and unit == entry.good  # as it was when the set was stored: the files say the failed one
-            if not is_lifted and unit is not None and (is_substituted or not changed_keys(entry.bad, unit)):
-                result.units[name] = entry.good
+            good, bad = (one if unit is None else as_wished(one, unit) for one in (entry.good, entry.bad))
+            is_substituted = result.is_stored and unit == good  # as it was when the set was stored: the files say the failed one
+            if not is_lifted and unit is not None and (is_substituted or not changed_keys(bad, unit)):
+                entry.good = result.units[name] = good
                 continue
             if is_lifted and is_substituted:
-                result.units[name] = entry.bad
+                result.units[name] = bad
             if forgets:
                 del self.entries[name]
                 has_forgotten = True
@@ -100,4 +102,3 @@ class RolledBack:
     def notes(self) -> list[str]:
         """Sentences a person should know."""
         return [f"{name}: {entry.text}" for name, entry in sorted(self.entries.items())] + ([self.trouble] if self.trouble else [])
-

@@ -8,7 +8,7 @@ It compares values, so a comment, another order of keys or a moved file is no ch
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from supervisor.engine.core import Core
@@ -111,6 +111,14 @@ def changed_keys(old: Unit, new: Unit) -> tuple[str, ...]:
         else:
             keys += [_key(new.kind, name) for name in _differing(one, other)]
     return tuple(keys)
+
+
+def as_wished(definition: Unit, unit: Unit) -> Unit:
+    """A definition of a unit with what people wish of the unit now (enabled, masked): who wants it counts only while it is enabled."""
+    wished = replace(definition.dependencies, wanted_by=unit.dependencies.wanted_by, required_by=unit.dependencies.required_by)
+    return replace(
+        definition, dependencies=wished, is_enabled=unit.is_enabled, enabled_state=unit.enabled_state, is_masked=unit.is_masked
+    )
 
 
 def running_definition(core: Core, state: UnitState, old: Unit) -> Unit:

@@ -90,7 +90,8 @@ def on_definition_changed(core: Core, state: UnitState, old: Unit, new: Unit) ->
     is_unproven = name in core.trials and not _is_proven(core, state)
     core.touch(state)
     state.needs_restart = needs_restart
-    state.rolled_back = ""
+    if plan.as_wished(old, new) != new:
+        state.rolled_back = ""
     if not is_unproven:
         core.trials.pop(name, None)
         if needs_restart:
@@ -111,7 +112,7 @@ def restart_probes(core: Core, state: UnitState, old: Unit) -> None:
 
 def on_definition_changed_while_down(core: Core, state: UnitState, old: Unit | None, new: Unit | None) -> None:
     """The unit is down and has no job: nothing runs by any definition. A failed trial is over only once its definition changed."""
-    if old == new:
+    if old == new or (old is not None and new is not None and plan.as_wished(old, new) == new):
         return
     _forget(core, state.name)
     if state.rolled_back or state.needs_restart:

@@ -343,6 +343,18 @@ def test_what_does_not_come_up_goes_back_and_is_not_tried_again_until_its_file_c
     assert world.show("web")["rolled_back"] == ""
 
 
+def test_wishes_for_a_unit_that_was_rolled_back_try_its_failed_definition_no_more(world: Supd) -> None:
+    world.write("units/web.toml", '[service]\nexec_start = "/nonexistent"\n')
+    pid = world.wait_for("web", "rolled back", lambda shown: shown["rolled_back"] and shown["sub_state"] == "running")["main_pid"]
+    for verb, enabled in (("disable", "disabled"), ("enable", "enabled"), ("mask", "masked"), ("unmask", "enabled")):
+        world.supctl(verb, "web")
+        shown = world.show("web")
+        assert (shown["enabled"], shown["main_pid"], shown["sub_state"]) == (enabled, pid, "running")
+        assert shown["rolled_back"]
+    world.supctl("restart", "web")
+    assert _runs(world, "web") == "sleep 1000"
+
+
 def test_the_plan_for_what_was_rolled_back_is_what_apply_does(world: Supd) -> None:
     world.write("units/web.toml", '[unit]\nstart_limit_burst = 9\n[service]\nexec_start = "/nonexistent"\n')
     world.wait_for("web", "rolled back", lambda shown: shown["rolled_back"] and shown["sub_state"] == "running")
