@@ -28,11 +28,11 @@ MEMORY_MAX_BYTES = 2 << 30
 
 # The tables that know most about a module: they look first, and mostly that is enough.
 NEAREST: dict[str, tuple[str, ...]] = {
-    "lifecycle": ("service_steps", "new_lives", "times", "service_types", "total_table", "restart_table"),
+    "lifecycle": ("service_steps", "new_lives", "forks_and_reloads", "times", "service_types", "total_table", "restart_table"),
     "phases": ("service_steps", "service_types", "kill_modes", "timeouts"),
     "killing": ("signals_sent", "service_steps", "kill_modes", "timeouts"),
-    "exits": ("service_steps", "exit_status", "service_types", "unasked", "kill_modes"),
-    "spawned": ("signals_sent", "exit_status", "service_types", "recovery"),
+    "exits": ("service_steps", "forks_and_reloads", "exit_status", "service_types", "unasked", "kill_modes"),
+    "spawned": ("signals_sent", "forks_and_reloads", "exit_status", "service_types", "recovery"),
     "timeouts": ("service_steps", "timeouts", "watchdog", "total_table"),
     "notifications": ("words_by_rule", "notify", "watchdog", "words_in_every_state"),
     "verbs": ("turns", "conditions_and_asserts", "start_limit", "hooks_and_leaving"),
@@ -41,7 +41,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "cycles": ("job_corners", "job_merging", "transaction_laws"),
     "jobs": ("changes_and_jobs", "queue_laws", "job_merging", "job_corners", "dependency_atoms"),
     "jobtypes": ("changes_and_jobs", "job_merging"),
-    "reactions": ("changes_and_jobs", "settling", "turns", "signals_sent", "unasked", "dependency_atoms", "hooks_and_leaving"),
+    "reactions": ("changes_and_jobs", "settling", "turns", "signals_sent", "forks_and_reloads", "unasked", "dependency_atoms", "hooks_and_leaving"),
     "graph": ("graph", "dependency_atoms", "dependencies_recorded"),
 }
 
