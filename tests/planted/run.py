@@ -41,7 +41,7 @@ NEAREST: dict[str, tuple[str, ...]] = {
     "cycles": ("job_corners", "job_merging", "transaction_laws"),
     "jobs": ("changes_and_jobs", "queue_laws", "job_merging", "job_corners", "dependency_atoms"),
     "jobtypes": ("changes_and_jobs", "job_merging"),
-    "reactions": ("changes_and_jobs", "settling", "turns", "signals_sent", "forks_and_reloads", "unasked", "dependency_atoms", "hooks_and_leaving"),
+    "reactions": ("changes_and_jobs", "settling", "turns", "signals_sent", "forks_and_reloads", "unasked", "dependency_atoms"),
     "graph": ("graph", "dependency_atoms", "dependencies_recorded"),
 }
 
