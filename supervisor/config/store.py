@@ -75,20 +75,30 @@ def _read(mode: Mode, holds: Callable[[dict[str, Any], Mode], bool]) -> LoadResu
             content = json.load(file)
         if content["key"] != json.loads(json.dumps([FORMAT, os.geteuid(), asdict(mode)])) or not holds(content, mode):
             return None
-        return LoadResult(
-            mode=mode,
-            units={name: decode_unit(unit) for name, unit in content["units"].items()},
-            warnings=[Problem(**problem) for problem in content["warnings"]],
-            aliases=content["aliases"],
-            templates=content["templates"],
-            files={path: tuple(stamp) if stamp else None for path, stamp in content["files"].items()},
-            origins=content["origins"],
-            facts=content["facts"],
-            overrides=content["overrides"],
-            is_stored=True,
-        )
+        result = _result(content, mode)
+        result.is_stored = True
+        return result
     except (OSError, ValueError, KeyError, TypeError, AttributeError, overrides.OverrideError):
         return None
+
+
+def _result(content: dict[str, Any], mode: Mode) -> LoadResult:
+    return LoadResult(
+        mode=mode,
+        units={name: decode_unit(unit) for name, unit in content["units"].items()},
+        warnings=[Problem(**problem) for problem in content["warnings"]],
+        aliases=content["aliases"],
+        templates=content["templates"],
+        files={path: tuple(stamp) if stamp else None for path, stamp in content["files"].items()},
+        origins=content["origins"],
+        facts=content["facts"],
+        overrides=content["overrides"],
+    )
+
+
+def from_text(text: str, mode: Mode) -> LoadResult:
+    """What `as_text` was made of, but its errors."""
+    return _result(json.loads(text), mode)
 
 
 def has_same_sources(result: LoadResult) -> bool:
@@ -107,28 +117,42 @@ def write(result: LoadResult, *, is_whole: bool = True) -> bool | None:
     """
     if result.errors:
         return None
+    is_settled = is_whole and _is_settled(result)
+    return is_settled if write_text(as_text(result, is_settled=is_settled), result.mode) else None
+
+
+def _is_settled(result: LoadResult) -> bool:
     now_ns = time_ns()
-    is_settled = is_whole and not any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values())
-    path = _path(result.mode)
+    return not any(stamp and max(stamp[2], stamp[3]) > now_ns - SETTLED_NS for stamp in result.files.values())
+
+
+def as_text(result: LoadResult, *, is_settled: bool | None = None) -> str:
+    """The set as the store keeps it, without its errors: a set that has any is not kept. `is_settled`: None finds out now."""
+    content = {
+        "key": [FORMAT, os.geteuid(), asdict(result.mode)],
+        "version": __version__,
+        "is_settled": _is_settled(result) if is_settled is None else is_settled,
+        "overrides": result.overrides,
+        "facts": result.facts,
+        "files": result.files,
+        "units": {name: encode_unit(unit) for name, unit in result.units.items()},
+        "warnings": [problem.json() for problem in result.warnings],
+        "aliases": result.aliases,
+        "templates": result.templates,
+        "origins": result.origins,
+    }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def write_text(text: str, mode: Mode) -> bool:
+    """Keep what `as_text` returned; False when that cannot be."""
+    path = _path(mode)
     try:
-        content = {
-            "key": [FORMAT, os.geteuid(), asdict(result.mode)],
-            "version": __version__,
-            "is_settled": is_settled,
-            "overrides": result.overrides,
-            "facts": result.facts,
-            "files": result.files,
-            "units": {name: encode_unit(unit) for name, unit in result.units.items()},
-            "warnings": [problem.json() for problem in result.warnings],
-            "aliases": result.aliases,
-            "templates": result.templates,
-            "origins": result.origins,
-        }
         new = f"{path}.new"
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(content, separators=(",", ":")))
+            file.write(text)
         os.rename(new, path)
-    except (OSError, ValueError, overrides.OverrideError):
-        return None
-    return is_settled
+    except (OSError, ValueError):
+        return False
+    return True

@@ -149,7 +149,7 @@ def _load(mode: "Mode", in_force: dict[str, str] | None) -> "LoadResult":
     """At a boot what the files say. Where services may run, what was in force: a crash changes nothing, and what is new goes by a plan."""
     if in_force is not None and (last_good := store.read_last_good(mode)) is not None:
         return lay_over(last_good, in_force)
-    return load_units(mode)
+    return load_units(mode, is_read_aside=True)
 
 
 def _take_place(options: opts.Options, mode: "Mode", link: KeeperLink) -> None:
