@@ -80,14 +80,16 @@ class LogPane(Stacked):
         self.feed: LogFeed | None = None
         self.reader = LogReader(LogStore())
         self.title = ""
+        # Held here, not looked for: a pane that is mounted as the app closes has lost its parts before it knows.
+        self.view, self._bar = LogView(), Bar(id="log-bar")
         self._asking = ""
         self._rate, self._outage = LogRate(), LogOutage()
         self._has_changed = False
         self._is_resting = False
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="log-bar")
-        yield LogView()
+        yield self._bar
+        yield self.view
         with Horizontal(classes="log--ask"):
             yield Label("/")
             typed = Input(select_on_focus=False, compact=True)
@@ -101,10 +103,6 @@ class LogPane(Stacked):
         self.view.on_moved = self._moved
         self.view.show(self.reader, "no unit is chosen")
         self._show_bar()
-
-    @property
-    def view(self) -> LogView:
-        return self.query_one(LogView)
 
     @property
     def is_whole(self) -> bool:
@@ -189,7 +187,7 @@ class LogPane(Stacked):
             feed is not None and (feed.is_paging or not feed.is_open), feed is None or feed.is_at_begin,
             feed.trouble if feed is not None else "", self.view.has_focus, host.link.phase != LIVE,
         )  # fmt: skip
-        self.query_one("#log-bar", Bar).show(log_pieces(self.reader, status, self.size.width))
+        self._bar.show(log_pieces(self.reader, status, self.size.width))
 
     # More lines than are in memory.
 
