@@ -372,6 +372,7 @@ def test_of_a_service_that_was_starting_when_the_keeper_died_it_is_told_what_may
     pid = supd.wait_until("late", "start")["main_pid"]
     _kill_keeper(supd)
     supd.start()
+    assert supd.show("late")["sub_state"] == "start"  # answered by a manager that has taken it over, and listens to it
     with open(supd.path("go"), "w", encoding="ascii") as go:
         go.write("go\n")
     assert supd.wait_until("late", "running")["main_pid"] == pid

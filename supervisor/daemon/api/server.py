@@ -93,6 +93,7 @@ class ApiServer:
         self._audit = audit
         self._refusals = Refusals()
         self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._begun: set[asyncio.Task[None]] = set()  # those whose turn has come: what is waiting to begin can give no room
         self._awaited: dict[asyncio.Task[None], bool] = {}  # they owe us a request, the longest first; whether it is the owner or root
         self._streams: dict[asyncio.Task[None], tuple[Client, acl.Grant]] = {}
         self._server: asyncio.Server | None = None
@@ -131,9 +132,13 @@ class ApiServer:
         task.add_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
+        self._begun.discard(task)
         self._connections.pop(task).close()
 
     async def _converse(self, connection: Connection, end: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._begun.add(task)
         try:
             await self._serve(connection, end)
         except (ClientLeft, ConnectionError, TimeoutError):
@@ -148,8 +153,8 @@ class ApiServer:
         # Everybody may connect where there are roles, so the last quarter is not for everybody.
         is_master = self._access.is_master(peer)
         room = self._limits.connections if is_master else self._limits.connections * 3 // 4
-        if len(self._connections) > room and not self._make_room(is_master):
-            text = f"supd already serves {len(self._connections) - 1} connections; try again in a moment"
+        if len(self._begun) > room and not self._make_room(is_master):
+            text = f"supd already serves {len(self._begun) - 1} connections; try again in a moment"
             await connection.refuse(503, answers.error("too-busy", text))
             return
         client = Client(peer, acl.groups_of(end), acl.user_of(peer.uid))
