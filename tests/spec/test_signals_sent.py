@@ -133,6 +133,7 @@ def test_a_reload_that_takes_too_long_is_over_and_its_command_killed(sub: SubSta
         Result.SUCCESS,
     )
     assert (state.control, state.failed_text) == (None, "")
+    assert (do.Forget("a", 8) in bench.core.out) == has_control  # its end is not waited for, so the keeper need not tell it
     assert state.notify_state == ("ready" if announced == "reloading" else announced)
 
 
