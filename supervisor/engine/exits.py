@@ -135,7 +135,7 @@ def _after_main(core: Core, state: UnitState, service: Service, result: Result) 
     elif sub in phases.FINAL_STATES:
         life.fail_with(state, result)
         if state.control is None:
-            _final_kill_worked(core, state, result)
+            _final_kill_worked(core, state)
     else:
         life.fail_with(state, result)  # stop, stop-post: their own command has still to end
 
@@ -158,15 +158,14 @@ def _start_lost_main(core: Core, state: UnitState, service: Service, result: Res
         life.enter_signal(core, state, S.STOP_SIGTERM, Result.PROTOCOL)
 
 
-def _final_kill_worked(core: Core, state: UnitState, result: Result) -> None:
+def _final_kill_worked(core: Core, state: UnitState) -> None:
     """In a final state the known processes are gone; a unit is down only when no process of it is left."""
-    life.fail_with(state, result)
     if state.empty_token:
         return
     if state.sub != S.FINAL_SIGKILL and phases.service_of(core, state).send_sigkill:
-        life.enter_signal(core, state, S.FINAL_SIGKILL, result)  # kill mode mixed: now the others
+        life.enter_signal(core, state, S.FINAL_SIGKILL, Result.SUCCESS)  # kill mode mixed: now the others
     else:
-        life.enter_dead(core, state, result, allows_restart=True)
+        life.enter_dead(core, state, Result.SUCCESS, allows_restart=True)
 
 
 # -- control processes -------------------------------------------------------------------------------------------------
@@ -177,8 +176,6 @@ def _control_ended(core: Core, state: UnitState, service: Service, process: Proc
         state.is_condition_met = False
         state.condition_text = f"exec_condition left with status {status}"
         result = Result.EXEC_CONDITION
-    if state.sub != S.RELOAD:
-        life.fail_with(state, result)
     commands = phases.commands_of(service, process.phase)
     if result == Result.SUCCESS and process.index + 1 < len(commands) and _continues(state):
         life.spawn(core, state, process.phase, process.index + 1, is_main=False)
@@ -198,8 +195,9 @@ def _continues(state: UnitState) -> bool:
 def _after_control(core: Core, state: UnitState, service: Service, result: Result) -> None:
     """A phase's last command is done, or one of them failed: where that leads from each state."""
     sub = state.sub
-    is_success = result == Result.SUCCESS
-    if sub in phases.STARTING_STATES and not is_success:
+    if sub != S.RELOAD:
+        life.fail_with(state, result)
+    if sub in phases.STARTING_STATES and result != Result.SUCCESS:
         life.enter_signal(core, state, S.STOP_SIGTERM, result)
     elif sub == S.CONDITION:
         life.enter_start_pre(core, state)
@@ -222,7 +220,7 @@ def _after_control(core: Core, state: UnitState, service: Service, result: Resul
     elif sub == S.STOP_POST:
         life.enter_signal(core, state, S.FINAL_SIGTERM, result)
     elif sub in phases.FINAL_STATES and state.main is None:
-        _final_kill_worked(core, state, result)
+        _final_kill_worked(core, state)
 
 
 def _read_pid_file(core: Core, state: UnitState, *, waits: bool) -> None:

@@ -287,6 +287,26 @@ def test_the_end_of_the_control_process(sub: SubState, how: str) -> None:
             assert _told(case.bench(), _exited(CONTROL_RUN, how)) == _after_control(case, _means(case, how, is_main=False)), case
 
 
+@pytest.mark.parametrize("step", ["fork", "environment"])
+@pytest.mark.parametrize("sub", STATES)
+def test_a_process_that_cannot_even_be_asked_for(sub: SubState, step: str) -> None:
+    """service_spawn that fails: as an end with result `resources`, of a reload alone where it is its command."""
+    for case in _cases(sub):
+        if case.failure_mode != "terminate":
+            continue
+        for is_main in (True, False):
+            if not (case.has_main if is_main else case.has_control):
+                continue
+            bench = case.bench()
+            state = bench.core.states["a"]
+            process = state.main if is_main else state.control
+            assert process is not None
+            process.stage = "spawning"
+            told = _told(bench, ev.SpawnFailed("a", process.run, step, 11, 0, "no more processes"))
+            assert told == (_after_main if is_main else _after_control)(case, Result.RESOURCES), (case, is_main)
+            assert (state.failed_step, state.failed_text) == (step, "no more processes")
+
+
 @pytest.mark.parametrize("sub", STATES)
 def test_the_end_of_the_time_that_a_state_has(sub: SubState) -> None:
     for case in _cases(sub):

@@ -24,6 +24,16 @@ def _turn(bench: Bench, *, is_manual: bool = False) -> None:
     bench.engine.jobs.run_ready()
 
 
+@pytest.mark.parametrize("sub", [S.DEAD, S.FAILED, S.AUTO_RESTART_QUEUED])
+@pytest.mark.parametrize("keys", [{}, {"is_masked": True}, {"load_error": "a.toml:1: no"}])
+def test_what_was_masked_or_broken_while_its_start_waited_is_not_started(keys: dict[str, object], sub: SubState) -> None:
+    bench = Bench(unit("a", **keys))
+    bench.put("a", "inactive").sub = sub
+    _turn(bench)
+    state = bench.core.states["a"]
+    assert (state.sub, state.last_job[2:3]) == ((sub, ["invalid"]) if keys else (S.START, []))
+
+
 @pytest.mark.parametrize("order", ["none", "after", "before"])
 @pytest.mark.parametrize("kind", ["binds_to", "requires", "requisite", "wants", "part_of", "upholds"])
 def test_who_is_bound_to_what_is_not_up_and_comes_after_it_does_not_start(kind: str, order: str) -> None:
