@@ -69,6 +69,12 @@ class Tmux:
         return self._tmux("capture-pane", "-e", "-p")
 
     @property
+    def modes(self) -> dict[str, str]:
+        """How the terminal stands now: its other screen, the mouse, the cursor, as tmux's formats name it; "1" is on."""
+        names = ("alternate_on", "mouse_any_flag", "cursor_flag", "keypad_flag")
+        return dict(zip(names, self._tmux("display-message", "-p", " ".join(f"#{{{name}}}" for name in names)).split(), strict=True))
+
+    @property
     def pid(self) -> int:
         """Of the program."""
         return int(self._tmux("display-message", "-p", "#{pane_pid}"))
