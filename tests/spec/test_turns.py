@@ -213,6 +213,19 @@ def test_what_waits_for_a_restart_whose_start_does_not_begin_is_down(result: Job
     assert (state.sub, state.result) == (S.DEAD if last == Result.SUCCESS else S.FAILED, last)
 
 
+@pytest.mark.parametrize("last", [Result.SUCCESS, Result.EXIT_CODE])
+def test_a_restart_that_cannot_even_be_asked_for_has_failed(last: Result) -> None:
+    """service_enter_restart: result `resources`, unless the last run was bad already; and it is not tried again by itself."""
+    bench = Bench(unit("a", restart="always", requires=["masked"]), unit("masked", is_masked=True))
+    state = bench.put("a", "activating")
+    state.sub, state.result, state.restart_at_us, state.flushes_restarts = S.AUTO_RESTART, last, bench.core.now.mono_us, False
+    bench.engine._deadlines.update(bench.core, "a")
+    bench.engine.handle(ev.DeadlineReached(), bench.core.now)
+    assert (state.sub, state.result) == (S.FAILED, Result.RESOURCES if last == Result.SUCCESS else last)
+    assert (state.job, state.flushes_restarts, state.restart_at_us, bench.engine.next_deadline()) == (None, True, 0, None)
+    assert "masked" in state.failed_text
+
+
 @pytest.mark.parametrize("type_", [JobType.STOP, JobType.RESTART, JobType.START])
 def test_what_another_job_is_queued_for_waits_for_that(type_: JobType) -> None:
     bench = Bench(unit("a", restart="always"), unit("b", before=["a"]))
