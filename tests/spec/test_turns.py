@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from supervisor.engine.restart import shall_restart
+from supervisor.engine.timeouts import CHECK_TIMEOUT_US
 from supervisor.model import events as ev
 from supervisor.model.specification import Condition, Probe
 from supervisor.model.states import ActiveState, ExitCode, JobResult, JobState, JobType, Phase, Result, SubState
@@ -114,6 +115,40 @@ def test_what_conditions_and_asserts_that_do_not_hold_come_to(holds: bool, asser
     assert state.sub == (S.DEAD if sub == S.AUTO_RESTART_QUEUED else sub)
     assert state.last_job[2] == ("assert" if holds else "done")
     assert (state.is_condition_met, state.condition_text) == (holds, "host=x")
+
+
+def test_conditions_that_nobody_can_evaluate_end_the_job_and_not_the_unit() -> None:
+    """A hung network file system: the job ends as one that timed out does, and an answer that comes after all means nothing."""
+    bench = Bench(unit("a", conditions=(Condition("host", "x"),), on_failure=["alarm"]), unit("alarm"))
+    _turn(bench)
+    state = bench.core.states["a"]
+    check = state.check
+    began = bench.core.now
+    bench.engine._deadlines.update(bench.core, "a")
+    assert bench.engine.next_deadline() == began.mono_us + CHECK_TIMEOUT_US
+    for late_us in (CHECK_TIMEOUT_US - 1, CHECK_TIMEOUT_US):
+        assert state.job is not None
+        bench.engine.handle(ev.DeadlineReached(), ev.Instant(began.mono_us + late_us, began.wall_us + late_us))
+    assert (state.sub, state.job, state.last_job[2], state.check) == (S.DEAD, None, "timeout", 0)
+    assert bench.jobs() == {"alarm": "start"}
+    bench.engine.handle(ev.ConditionsChecked("a", check, True), bench.core.now)
+    assert state.sub == S.DEAD
+
+
+def test_conditions_that_hold_for_a_start_that_is_one_too_many_are_asked_again_when_it_may_be_made() -> None:
+    keys = {"start_limit_policy": "delay", "start_limit_burst": 1, "start_limit_interval_us": INTERVAL_US}
+    bench = Bench(unit("a", conditions=(Condition("host", "x"),), **keys))
+    state = bench.put("a", "inactive")
+    state.limit_from_us, state.limit_count = bench.core.now.mono_us, 1
+    _turn(bench)
+    bench.engine.handle(ev.ConditionsChecked("a", state.check, True), bench.core.now)
+    assert state.job is not None
+    assert (state.sub, state.job.state, state.check) == (S.AUTO_RESTART, JobState.WAITING, 0)
+    over = ev.Instant(bench.core.now.mono_us + INTERVAL_US + 1, bench.core.now.wall_us)
+    bench.engine.handle(ev.DeadlineReached(), over)
+    assert (state.sub, state.check != 0) == (S.AUTO_RESTART_QUEUED, True)
+    bench.engine.handle(ev.ConditionsChecked("a", state.check, True), over)
+    assert state.sub == S.START
 
 
 SIMPLE = {"type": "simple"}
