@@ -65,9 +65,10 @@ def main(argv: "Sequence[str] | None" = None) -> int:
 
 def _end(status: int, text: str) -> int:
     sys.stdout.flush()
+    from supervisor.cli.screen import Screen
     from supervisor.client.terminal import neutralise
 
-    sys.stderr.write(neutralise(f"supctl: {text}\n"))
+    Screen(sys.stderr).write(neutralise(f"supctl: {text}"))
     return status
 
 

@@ -1,13 +1,15 @@
 """What a person sees: symbols, colours, times and columns.
 
 Colour only on a terminal, never with NO_COLOR or TERM=dumb; every colour stands beside a word or a symbol that says the same. Where the
-locale cannot encode a symbol it becomes ASCII. Foreign text (a unit's status or output) is neutralised before it comes here.
+locale is not of UTF-8, symbols become ASCII, and what has no equivalent is written out as an escape. Foreign text (a unit's status or
+output) is neutralised before it comes here.
 """
 
 import os
 import sys
 import time
 
+from supervisor.client import charset
 from supervisor.model.exitstatus import exit_status_name, signal_name
 
 TYPE_CHECKING = False
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _COLOURS = {"green": "32", "red": "31;1", "yellow": "33", "grey": "90", "bold": "1", "": ""}
-_ASCII = {"●": "*", "○": "o", "×": "x", "↻": "~", "├─": "|-", "└─": "`-", "│": "|", "→": "->", "…": "..."}
 
 # The active state decides symbol and colour; the word itself always stands beside them.
 _LOOK = {
@@ -36,12 +37,13 @@ class Screen:
         self.stream = stream or sys.stdout
         self.is_terminal = self.stream.isatty()
         self.has_colour = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        self._can_encode = _can_encode(self.stream)
+        # Python writes UTF-8 in the C locale too (PEP 540): its encoding alone does not tell what is read at the other end.
+        self._is_plain = not (_is_unicode(self.stream.encoding) and charset.is_utf8(charset.given_environ()))
 
     def write(self, *lines: str) -> None:
         """Whole lines."""
         text = "".join([line + "\n" for line in lines])
-        self.stream.write(text if self._can_encode else ascii_of(text))
+        self.stream.write(ascii_of(text) if self._is_plain else text)
         if self.is_terminal:
             self.stream.flush()
 
@@ -73,19 +75,13 @@ class Screen:
         return line[: width - 1] + "…" if width and len(line) > width else line
 
 
-def _can_encode(stream: "TextIO") -> bool:
-    try:
-        "●○×↻├─│→…".encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+def _is_unicode(encoding: str | None) -> bool:
+    return (encoding or "ascii").lower().replace("-", "").replace("_", "") in ("utf8", "utf16", "utf32")
 
 
 def ascii_of(text: str) -> str:
     """The same in ASCII; what has no equivalent is written out as an escape."""
-    for symbol, plain in _ASCII.items():
-        text = text.replace(symbol, plain)
-    return text.encode("ascii", "backslashreplace").decode("ascii")
+    return charset.plain(text).encode("ascii", "backslashreplace").decode("ascii")
 
 
 def span(seconds: float) -> str:

@@ -21,8 +21,9 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.timer import Timer
 from textual.widgets import Input
 
+from supervisor.client.charset import plain
 from supervisor.tui import themes
-from supervisor.tui.ascii import PlainScrollBar, plain
+from supervisor.tui.ascii import PlainScrollBar
 from supervisor.tui.clock import Clock, SystemClock
 from supervisor.tui.link.protocol import LinkLost, Refused, Transport
 from supervisor.tui.link.session import Session

@@ -1,20 +1,8 @@
-"""Symbols and lines as plain characters, for terminals and fonts that have no others (`--ascii`)."""
+"""Scroll bars of plain characters, for terminals and fonts that have no others; what becomes of symbols stands in `client.charset`."""
 
 from typing import ClassVar
 
 from textual.scrollbar import ScrollBarRender
-
-_ASCII = str.maketrans({
-    "▸": ">", "●": "*", "◌": ".", "✗": "X", "↺": "r", "◐": ">", "◑": "<", "↻": "~", "▲": "^", "✓": "+", "○": "-", "⊘": "/", "◷": "@",
-    "▌": "|", "│": "|", "─": "-", "█": "#", "▴": "^", "▾": "v", "…": "~", "→": ">", "←": "<", "▏": "|", "┌": "+", "┐": "+", "└": "+",
-    "┘": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+", "┼": "+", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "❚": "|", "·": ".",
-    "‹": "<", "›": ">", "–": "-", "—": "-", "×": "x", "▶": ">", "◀": "<", "◆": "*", "◇": "o", "↶": "<", "±": "+", "≥": ">", "⏎": "~",
-})  # fmt: skip
-
-
-def plain(text: str) -> str:
-    """The same text in ASCII as far as it is ours; what a unit says of itself may still hold other letters."""
-    return text if text.isascii() else text.translate(_ASCII)
 
 
 class PlainScrollBar(ScrollBarRender):

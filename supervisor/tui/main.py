@@ -4,10 +4,11 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 
+from supervisor.client.charset import given_environ
 from supervisor.client.discovery import Place
 from supervisor.tui import themes
 from supervisor.tui.app import SupdApp
-from supervisor.tui.charset import given_environ, has_symbols, is_utf8, write_ascii
+from supervisor.tui.charset import has_symbols, is_utf8, write_ascii
 from supervisor.tui.link.http import HttpTransport
 from supervisor.tui.settings import keys_path, read_state, state_path
 

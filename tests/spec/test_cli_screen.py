@@ -1,10 +1,15 @@
 """What a person sees: times, sizes, tables, and colour only where it belongs."""
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 
 from supervisor.cli import screen
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Terminal(io.StringIO):
@@ -75,7 +80,7 @@ def test_symbols_become_ascii_where_the_locale_cannot_encode_them() -> None:
     assert painted(Ascii()) == "x failed (failed)\n"
     stream = Ascii()
     screen.Screen(stream).write("● └─ ü")
-    assert stream.getvalue() == "* `- \\xfc\n"
+    assert stream.getvalue() == "* +- \\xfc\n"
 
 
 def test_every_state_has_a_symbol_of_its_own_without_colour() -> None:
@@ -90,3 +95,28 @@ def test_columns_are_aligned_and_numbers_stand_right() -> None:
         "web         4711",
         "a-long-one     -",
     ]
+
+
+READERS = [
+    ("nothing is said, as in a container", {}, "● ├─ → … \u00fc\n".encode()),
+    ("a locale of today", {"LANG": "C.UTF-8"}, "● ├─ → … \u00fc\n".encode()),
+    ("the C locale", {"LC_ALL": "C", "LANG": "C.UTF-8"}, b"* +- > ~ \\xfc\n"),
+    ("the C locale as the language, which Python takes for UTF-8", {"LANG": "C"}, b"* +- > ~ \\xfc\n"),
+    ("another character set", {"LC_CTYPE": "de_DE.ISO-8859-1"}, b"* +- > ~ \\xfc\n"),
+    ("a stream of ASCII in a locale of today", {"LANG": "C.UTF-8", "PYTHONIOENCODING": "ascii"}, b"* +- > ~ \\xfc\n"),
+]
+
+
+@pytest.mark.parametrize(("environ", "sent"), [row[1:] for row in READERS], ids=[row[0] for row in READERS])
+def test_who_reads_no_utf8_is_sent_none(environ: dict[str, str], sent: bytes) -> None:
+    program = "from supervisor.cli.screen import Screen; Screen().write('● ├─ → … \\xfc')"
+    done = subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (sent, b"")
+
+
+def test_a_complaint_is_plain_too() -> None:
+    command = [sys.executable, "-m", "supervisor.cli.main", "--socket", "/nonexistent/m\u00fcll", "status"]
+    done = subprocess.run(command, env={"LC_ALL": "C"}, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 69
+    assert done.stderr.isascii()
+    assert b"/nonexistent/m\\xfcll" in done.stderr

@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from supervisor.tui.charset import given_environ, has_symbols, is_utf8, write_ascii
+from supervisor.client.charset import given_environ
+from supervisor.tui.charset import has_symbols, is_utf8, write_ascii
 
 TERMINALS = [
     ("nothing is said, as in a container", {"TERM": "xterm"}, True, True),

@@ -6,8 +6,8 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from supervisor.cli.verbs import THEMES as NAMES
+from supervisor.client.charset import plain
 from supervisor.tui import themes
-from supervisor.tui.ascii import plain
 from supervisor.tui.model.states import ALL, GROUPS
 from supervisor.tui.themes import THEMES, look_styles
 from tests.tui.briefs import brief
