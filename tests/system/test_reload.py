@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from supervisor.config import overrides
 from tests.system.arrival import Deadline, ends_in_time
 from tests.system.supd import Supd
 
@@ -428,25 +427,6 @@ def test_a_change_while_the_manager_is_away_is_found_by_the_next_one(world: Supd
     os.kill(world.get("/v1/version")["manager_pid"], 9)
     world.write("units/web.toml", NEW)
     _wait_for_new_process(world, "web", pid)
-
-
-def test_an_instance_that_somebody_has_looked_at_goes_with_the_others(world: Supd) -> None:
-    world.write("units/worker@.toml", "[unit]\ninstances = 1\n" + OLD)
-    world.wait_until("worker@1", "running")
-    assert world.show("worker@2")["active_state"] == "inactive"
-    world.supctl("scale", "worker", "2")
-    world.wait_until("worker@2", "running")
-    assert world.supctl("scale", "worker", "1").stdout == "stopped: worker@2\n"
-    assert world.show("worker@2")["active_state"] == "inactive"
-
-
-def test_a_scale_that_its_manager_did_not_live_to_carry_out_is_carried_out_by_the_next(world: Supd) -> None:
-    world.write("units/worker@.toml", "[unit]\ninstances = 1\n" + OLD)
-    world.wait_until("worker@1", "running")
-    overrides.write_instances(world.path(".supd"), "worker", 3)  # what a scale does first; its manager is killed before it does more
-    os.kill(world.get("/v1/version")["manager_pid"], 9)
-    for name in ("worker@2", "worker@3"):
-        world.wait_until(name, "running")
 
 
 def test_one_of_a_thousand_files_is_live_at_once() -> None:
