@@ -8,6 +8,7 @@ OverrideError, not a guess.
 import json
 import os
 
+from supervisor.config.wholefile import replace_file
 from supervisor.model.errors import SupdError
 
 ENABLED_FILE = "enabled.json"
@@ -36,19 +37,8 @@ def _read(state_directory: str, name: str) -> dict[str, object]:
 
 def _write(state_directory: str, name: str, content: dict[str, object]) -> None:
     path = os.path.join(state_directory, name)
-    new = f"{path}.new"
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(new, path)
-        directory = os.open(state_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace_file(path, json.dumps(content, indent=1, sort_keys=True))
     except OSError as error:
         raise OverrideError(f"cannot write {path}: {error.strerror}; nothing was changed") from None
 

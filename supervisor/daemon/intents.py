@@ -6,6 +6,7 @@ It holds the wish alone (up or down, why, by whom, since when); what a unit is d
 import json
 import os
 
+from supervisor.config.wholefile import replace_file
 from supervisor.model.effects import SaveIntent
 from supervisor.model.events import IntentLoaded
 from supervisor.model.states import Wanted
@@ -43,13 +44,8 @@ class Intents:
                 self._known.pop(effect.unit, None)
             else:
                 self._known[effect.unit] = [str(effect.wanted), effect.why, effect.by, effect.since_us]
-        temporary = f"{self._path}.new"
         try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                json.dump(self._known, file, indent=1, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, self._path)
+            replace_file(self._path, json.dumps(self._known, indent=1, sort_keys=True))
             self.trouble = ""
         except OSError as error:
             self.trouble = f"cannot write {self._path}: {error.strerror}; a wish made now is lost when supd ends"

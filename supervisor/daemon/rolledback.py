@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor.config.result import LoadResult
+from supervisor.config.wholefile import replace_file
 from supervisor.engine.plan import as_wished, changed_keys
 from supervisor.model.codec import decode_unit, encode_unit
 from supervisor.model.specification import Unit
@@ -87,14 +88,8 @@ class RolledBack:
             name: {"good": encode_unit(one.good), "bad": encode_unit(one.bad), "text": one.text}
             for name, one in self.entries.items()
         }
-        new = f"{self._path}.new"
         try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(new, self._path)
+            replace_file(self._path, json.dumps(content))
             self.trouble = ""
         except OSError as error:
             self.trouble = f"cannot write {self._path}: {error.strerror}; what was rolled back is tried again when supd is started again"
