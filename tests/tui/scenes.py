@@ -10,7 +10,9 @@ from typing import Any, cast
 from textual.pilot import Pilot
 
 from supervisor.tui.app import SupdApp
-from supervisor.tui.widgets.logview import LogView
+from supervisor.tui.screens.units import UnitsScreen
+from supervisor.tui.screens.view import ViewScreen
+from supervisor.tui.widgets.logpane import LogPane
 from tests.tui.pilot import press, ready, settled, supd_of, time_of, until
 from tests.tui.shop import FIGURES_S, ShopWorld
 
@@ -32,17 +34,57 @@ class Scene:
 async def begin(pilot: "Pilot[None]") -> None:
     """The first view, with figures that were sampled for a while."""
     await ready(pilot)
+    for _ in range(FIGURES_S):
+        await second(pilot)
+    await all_is_there(pilot)
+
+
+async def second(pilot: "Pilot[None]") -> None:
+    """One goes by: figures are asked for, and ages are another."""
     app = cast("SupdApp", pilot.app)
     world = supd_of(app).world
     assert isinstance(world, ShopWorld)
-    for _ in range(FIGURES_S):
-        world.now_s += 1.0
-        asked = _asked_figures(app)
-        time_of(app).advance(1.0)
-        supd_of(app).beat()
-        await until(pilot, lambda asked=asked: _asked_figures(app) > asked, "figures are asked for")  # type: ignore[misc]  # a lambda's default
+    world.now_s += 1.0
+    asked = _asked_figures(app)
+    time_of(app).advance(1.0)
+    supd_of(app).beat()
+    await until(pilot, lambda: _asked_figures(app) > asked, "figures are asked for")
+
+
+async def all_is_there(pilot: "Pilot[None]") -> None:
+    """What the screen shows is told by others: files are read by another thread, supd is asked. All of it has come, and is painted."""
+    app = cast("SupdApp", pilot.app)
+    await until(pilot, lambda: _log_is_begun(app) and all(map(_is_read, _logs(app))), "the logs")
+    await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "detail"), "what supd tells")
     app.flush()
     await settled(pilot)
+
+
+def _view(app: SupdApp) -> ViewScreen:
+    """Also below a dialogue."""
+    return next(screen for screen in reversed(app.screen_stack) if isinstance(screen, ViewScreen))
+
+
+def _logs(app: SupdApp) -> list[LogPane]:
+    panes = _view(app).query(LogPane)
+    return [pane for pane in panes if all(node.display for node in pane.ancestors_with_self)]
+
+
+def _log_is_begun(app: SupdApp) -> bool:
+    """Whether the strip below the list, where there is one, is of the units that are chosen: it follows when the cursor rests."""
+    view = _view(app)
+    if not isinstance(view, UnitsScreen) or not view.query_one("#strip").display or not view.targets():
+        return True
+    feeds = [pane.feed for pane in view.query("#strip > LogPane").results(LogPane)]
+    return any(feed is not None and feed.units == tuple(view.targets()) for feed in feeds)
+
+
+def _is_read(pane: LogPane) -> bool:
+    """Whether it has read what it will read unasked, and has looked at all lines for its filter and its search."""
+    feed, reader = pane.feed, pane.reader
+    if feed is None or not feed.is_open:
+        return False
+    return feed.is_filled and not feed.is_paging and reader.index.is_complete and (reader.hits is None or reader.hits.is_complete)
 
 
 def _asked_figures(app: SupdApp) -> int:
@@ -53,16 +95,11 @@ async def play(pilot: "Pilot[None]", scene: Scene) -> None:
     await begin(pilot)
     await press(pilot, *scene.keys)
     await scene.then(pilot)
-    await settled(pilot)
-
-
-async def _log_is_there(pilot: "Pilot[None]") -> None:
-    """The files are read by another thread."""
-    await until(pilot, lambda: any("INFO" in line for line in pilot.app.screen.query_one(LogView).lines), "a log")
+    await all_is_there(pilot)
 
 
 async def _searched(pilot: "Pilot[None]") -> None:
-    await _log_is_there(pilot)
+    await all_is_there(pilot)
     await press(pilot, "/", *"cache-2", "enter")
 
 
@@ -89,8 +126,8 @@ SCENES = (
     Scene("palette", (":", *"api")),
     Scene("help", ("?",)),
     Scene("jump", ("ctrl+o",)),
-    Scene("logs", ("2",), _log_is_there),
-    Scene("logs-all", ("L",), _log_is_there),
+    Scene("logs", ("2",)),
+    Scene("logs-all", ("L",)),
     Scene("logs-search", ("L",), _searched),
     Scene("detail", ("i",)),
     Scene("deps", ("d",)),

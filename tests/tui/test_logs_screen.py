@@ -329,3 +329,14 @@ async def test_marked_units_are_shown_together(logs: Logs) -> None:
         await logs.opened(pilot)
         await until(pilot, lambda: len(logs.shown()) == 2, "both")
         assert "2 units" in logs.bar
+
+
+async def test_the_log_of_another_unit_leaves_nothing_of_the_one_before(logs: Logs) -> None:
+    async with logs.app.run_test(size=(80, 24)) as pilot:
+        logs.web.say("one", "two")
+        await opened(logs, pilot, "two")
+        logs.app.show_logs(["db"])
+        await until(pilot, lambda: logs.pane.feed is not None and logs.pane.feed.is_open and not len(logs.pane.feed.store), "the other log")
+        await until(pilot, lambda: "nothing was written yet" in screen_text(logs.app), "what is said instead")
+        assert "   one" not in screen_text(logs.app)
+        assert [line.strip() for line in logs.view.lines if line.strip()] == ["nothing was written yet"]

@@ -94,6 +94,7 @@ class LogView(OwnLines, can_focus=True):
         self.side = 0  # how many cells of the text are left of the screen
         self._rows: list[Row] = []
         self._keys: list[_RowKey] = []
+        self._is_forgotten = False  # what stands there is not what is kept of it
         self._thumb: tuple[int, int] = (0, 0)  # (first row, rows) of the bar's thumb
         self._width = self._height = 0  # of the widget: asking Textual for it at each row costs more than the row
         self._common: tuple[object, int] = (None, 0)  # what all rows share, and the number it goes by in their keys
@@ -113,7 +114,7 @@ class LogView(OwnLines, can_focus=True):
         """What was painted is not what is shown any more (another run's end is known, another pattern is found)."""
         self._strips.clear()
         self._bodies.clear()
-        self._keys = []
+        self._is_forgotten = True
         self.look_again()
 
     def look_again(self) -> None:
@@ -130,7 +131,8 @@ class LogView(OwnLines, can_focus=True):
         if self.empty != self._said:
             differing.add(1)
         self._keys, self._thumb, self._said = keys, thumb, self.empty
-        if len(differing) * 2 > height:
+        if self._is_forgotten or len(differing) * 2 > height:
+            self._is_forgotten = False
             self.refresh()
         else:
             self.refresh_lines(differing)
@@ -138,8 +140,7 @@ class LogView(OwnLines, can_focus=True):
     @property
     def lines(self) -> list[str]:
         """The rows as they stand on the screen, without the bar, for tests and for people who read the screen by ear."""
-        self._styles.resolve()
-        return [self.make_line(y).text[: self._width - 1].rstrip() for y in range(self._height)]
+        return [strip.text[: self._width - 1].rstrip() for strip in self.render_lines(self.outer_size.region)]
 
     @property
     def wraps(self) -> bool:
@@ -246,7 +247,7 @@ class LogView(OwnLines, can_focus=True):
         self._strips.clear()
 
     def begin_lines(self) -> None:
-        if not self._keys:
+        if not self._keys or self._is_forgotten:
             self._rows = self.reader.view.visible()
             self._keys, self._thumb = self._row_keys(), self._thumb_now()
         self._styles.resolve()
