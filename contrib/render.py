@@ -20,8 +20,8 @@ os.environ["TZ"] = "UTC"
 os.cpu_count = lambda: 16  # the same machine in every picture
 
 from tests.tui.chromium import Page, chromium  # noqa: E402  - the checkout is where these are found
-from tests.tui.pilot import press, settled  # noqa: E402  - as above
-from tests.tui.scenes import BY_NAME, SCENES, Scene, begin, play  # noqa: E402  - as above
+from tests.tui.pilot import press  # noqa: E402  - as above
+from tests.tui.scenes import BY_NAME, SCENES, Scene, all_is_there, begin, play, second  # noqa: E402  - as above
 from tests.tui.shop import shop_app  # noqa: E402  - as above
 
 README = (("units", "supd-dark"), ("logs-search", "supd-dark"), ("confirm", "supd-cb"), ("runs", "supd-light"))
@@ -36,7 +36,6 @@ SESSION: tuple[tuple[str, float], ...] = (
     ("5", 2.0), ("1", 0.8),
 )  # fmt: skip
 SESSION_SIZE = (100, 26)
-LOOKS = 20  # what other threads read is there by then
 SIZES = ((160, 48), (100, 30), (80, 24), (60, 16))
 THEMES = ("supd-dark", "supd-light", "supd-cb")
 
@@ -76,9 +75,8 @@ async def session(page: Page, directory: str) -> None:
             await begin(pilot)
             for number, (key, _) in enumerate(SESSION):
                 await press(pilot, *([key] if key else []))
-                for _ in range(LOOKS):
-                    await settled(pilot)
-                    app.flush()
+                await second(pilot)
+                await all_is_there(pilot)
                 path = os.path.join(logs, f"{number}.png")
                 await photograph(page, app.export_screenshot(title="supctl tui"), path)
                 frames.append(shrunk(Image.open(path), SESSION_WIDTH_PX))
