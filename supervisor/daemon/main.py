@@ -1,30 +1,25 @@
-"""The manager's start: from the command line and the keeper's table to a running loop, the first services spawned on the way.
+"""The manager's start: from the command line to a manager that comes up (`boot`), and from there to its loop.
 
-The order matters: nothing that the first service does not need is imported before it is spawned, so asyncio, the API and the
-probes come after `boot`. A start that cannot be (bad arguments, another supd here) leaves with EX_CONFIG, and the keeper with it.
+Unit files that must be read are read by another process while this one imports what it needs. A start that cannot be (bad arguments,
+another supd here) leaves with EX_CONFIG, and the keeper with it.
 """
 
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from supervisor import __version__
-from supervisor.config import load_units, store
+from supervisor.config.aside import Loading
 from supervisor.daemon import options as opts
 from supervisor.daemon import place, recovery
-from supervisor.daemon.announce import Announcer
-from supervisor.daemon.definitions import Definitions, lay_over, units_of
 from supervisor.daemon.link import KeeperLink, LinkClosed
-from supervisor.daemon.shell import Shell, boot_id
 from supervisor.model.errors import SupdError
 
 if TYPE_CHECKING:
     from supervisor.config.mode import Mode
-    from supervisor.config.result import LoadResult
 
 TRIAL_VARIABLE = "SUPD_MANAGER_TRIAL"  # as in keeper.reexec, which a boot does not load
-REDUCED_KEY = "reduced"  # as in reduced: takeovers that failed in a row
 EX_CONFIG = 78  # sysexits.h: the keeper does not start us again
 EX_USAGE = 64  # sysexits.h: nor with these arguments
 USAGE_STATUS = 2  # what a person's shell sees of it
@@ -84,181 +79,23 @@ def _check(mode: "Mode") -> int:
 def _manage(options: opts.Options, mode: "Mode", link: KeeperLink) -> int:
     """Boot or take over, then serve until there is nothing left to manage. Returns the exit status."""
     started_s = time.time()
-    announcer = Announcer(options.log_level)
     has_booted = recovery.BOOTED_KEY in link.table["remembered"]  # else a manager before this one died while it booted, or there was none
+    loading = None
+    if not has_booted:
+        place.prepare(mode)
+        loading = Loading(mode)
+    from supervisor.daemon import boot
+    from supervisor.daemon.announce import Announcer
+
+    announcer = Announcer(options.log_level)
     try:
-        shell, definitions = _come_up(options, mode, link, announcer, has_booted=has_booted)
+        shell, definitions = boot.come_up(options, mode, link, announcer, loading)
     except Exception as error:
         if not has_booted or isinstance(error, LinkClosed):
             raise
-        return _come_up_reduced(mode, link, announcer, error, started_s)
+        return boot.come_up_reduced(mode, link, announcer, error, started_s)
     from supervisor.daemon import service  # asyncio and all that is not needed before the first spawn
 
     status = service.run(shell, definitions, announcer, options, mode, started_s)
     link.flush_all(LEAVE_FLUSH_S)
     return status
-
-
-def _open_own_log(shell: Shell, announcer: Announcer) -> None:
-    from supervisor.daemon.ownlog import OwnLog
-
-    try:
-        announcer.attach_log(OwnLog.open(shell.pump, shell.link).write)
-    except OSError as error:
-        announcer.say("warning", f"cannot keep a log of supd itself: {error.strerror}; what it says is on its standard error alone")
-
-
-def _come_up(options: opts.Options, mode: "Mode", link: KeeperLink, announcer: Announcer, *, has_booted: bool) -> tuple[Shell, Definitions]:
-    """Everything but the loop, with the first services on their way."""
-    place.prepare(mode)
-    if "control" not in link.stored:
-        _take_place(options, mode, link)
-    found = recovery.found(link.table, mode.state_directory, boot_id())
-    if found is not None:
-        link.table["remembered"] = found["remembered"]
-    in_force = link.table["remembered"] if has_booted or found is not None else None
-    definitions = Definitions(_load(mode, in_force), announcer.say, announcer.on_files)
-    shell = _assemble(mode, link, definitions, announcer)
-    _open_own_log(shell, announcer)
-    if has_booted:
-        _take_over(shell, announcer)
-    else:
-        # The records first, then the file: from here on this keeper's death is survived too.
-        link.send(recovery.to_remember(link.table["remembered"], found, boot_id()), [["journal", recovery.path_of(mode.state_directory)]])
-        definitions.report()
-        _boot(shell, options.target, announcer, mode, found)
-    link.send({REDUCED_KEY: ""}, [["ready"]])
-    return shell, definitions
-
-
-def _come_up_reduced(mode: "Mode", link: KeeperLink, announcer: Announcer, error: Exception, started_s: float) -> int:
-    """The takeover failed, and services run: be there for them as far as that can be."""
-    from supervisor.daemon import reduced
-
-    why = str(error)
-    if not isinstance(error, SupdError):
-        import traceback
-
-        traceback.print_exc()
-        why = f"{type(error).__name__}: {error}"
-    announcer.say("error", f"the manager cannot work: {why}; services run on, and it is tried again")
-    return reduced.run(link, mode.state_directory, why, started_s)
-
-
-def _load(mode: "Mode", in_force: dict[str, str] | None) -> "LoadResult":
-    """At a boot what the files say. Where services may run, what was in force: a crash changes nothing, and what is new goes by a plan."""
-    if in_force is not None and (last_good := store.read_last_good(mode)) is not None:
-        return lay_over(last_good, in_force)
-    return load_units(mode, is_read_aside=True)
-
-
-def _take_place(options: opts.Options, mode: "Mode", link: KeeperLink) -> None:
-    """The lock and the control socket: made once, then the keeper's for as long as it lives."""
-    lock = place.lock(mode)
-    control = place.listen(place.socket_path(options, mode), place.group_id(options.socket_group))
-    link.send({}, [["store", "lock", True], ["store", "control", False]], [lock, control])
-    os.close(lock)
-    link.stored["control"] = control
-
-
-def _assemble(mode: "Mode", link: KeeperLink, definitions: Definitions, announcer: Announcer) -> Shell:
-    """Every part the first spawn needs, connected."""
-    from supervisor.daemon import environment, notifydirectory
-    from supervisor.daemon.intents import Intents
-    from supervisor.daemon.logs import LogPump
-    from supervisor.daemon.notify import NotifySockets
-    from supervisor.daemon.prepare import Context, Preparer
-    from supervisor.daemon.processes import Processes
-    from supervisor.daemon.reactor import Registrations
-    from supervisor.daemon.shell import random_seed
-    from supervisor.engine import Engine
-    from supervisor.engine.engine import UNIT_PREFIX
-
-    registrations = Registrations()
-    remembered: dict[str, str] = link.table["remembered"]
-    definitions.instantiate_known(key.removeprefix(UNIT_PREFIX) for key in remembered if key.startswith(UNIT_PREFIX))
-    units = units_of(definitions.loaded)
-    engine = Engine.restore(units, remembered, seed=random_seed()) if remembered else Engine(units, seed=random_seed())
-    own = environment.own(os.environ)
-    shell_box: list[Shell] = []
-
-    def notify_path(unit: "object") -> str:
-        notify = shell_box[0].notify
-        return (notify.path_of(unit.id) if notify is not None else None) or ""  # type: ignore[attr-defined] # a specification.Unit
-
-    keeper_pid = link.table["keeper_pid"]
-    context = Context(
-        mode=mode.kind,
-        base_environment=own if mode.inherits_environment else environment.clean_base(os.environ, mode.kind == "system"),
-        own_environment=own,
-        directory=mode.working_directory,
-        roots={
-            "runtime": mode.runtime_root,
-            "state": mode.state_root,
-            "cache": mode.cache_root,
-            "logs": mode.logs_root,
-            "configuration": mode.configuration_root,
-        },
-        notify_socket_path=notify_path,
-        keeper_pid=keeper_pid,
-    )
-    processes = Processes(_instance(mode), registrations, keeper_pid, os.environ.get("SUPD_TRACKING", ""))
-    pump = LogPump(os.path.join(mode.state_directory, "logs"))
-    shell = Shell(engine, link, registrations, processes, pump, Preparer(context), Intents(mode.state_directory))
-    shell_box.append(shell)
-    directory = notifydirectory.choose(mode.runtime_directory, mode.state_directory)
-    shell.notify = NotifySockets(
-        directory,
-        registrations,
-        processes,
-        shell.spawning.on_notified,
-        lambda unit, text: announcer.event(unit, "notify", text, {}),
-        shell.spawning.learn_forks,
-    )
-    shell.on_record = announcer.on_record
-    shell.on_job = announcer.on_job
-    definitions.attach(shell)
-    return shell
-
-
-def _instance(mode: "Mode") -> str:
-    """A name for this supd's cgroups that no other supd on this machine has."""
-    from binascii import crc32
-
-    return f"{crc32(mode.state_directory.encode('utf-8', 'surrogateescape')):08x}"
-
-
-def _boot(shell: Shell, target: str, announcer: Announcer, mode: "Mode", found: "dict[str, Any] | None") -> None:
-    """Start what is enabled: the keeper forks while this process goes on importing. Done once, though managers may die on the way."""
-    from supervisor.model.events import Booted
-
-    core, goes_on = shell.engine.core, False
-    if target and core.aliases.get(target, target) not in core.specs:
-        raise place.PlaceError(f"cannot start --target {target}: there is no such unit")
-    where = ", ".join(mode.unit_directories)
-    announcer.say("info", f"{__version__}, {mode.kind} mode, {len(core.specs)} units from {where}")
-    if found is not None:
-        from supervisor.daemon import takeover
-
-        announcer.say("warning", "a supd before this one was killed, or told to keep its services; what it had started is taken over")
-        goes_on = takeover.recover(shell, found) and not target
-    elif shell.link.table["starts"] > 1:
-        from supervisor.daemon import takeover
-
-        takeover.take_over(shell)  # of whatever the boot that was cut short had come to
-    for intent in shell.intents.events():
-        shell.post(intent)
-    shell.finish()
-    shell.also_remember(recovery.BOOTED)
-    if goes_on:
-        shell.carry_out([])
-    else:
-        shell.take(Booted(target))
-
-
-def _take_over(shell: Shell, announcer: Announcer) -> None:
-    """A manager before this one died: go on where it was, with what happened meanwhile."""
-    from supervisor.daemon import takeover
-
-    announcer.say("warning", "the manager was started again; no service was touched")
-    takeover.take_over(shell)

@@ -11,7 +11,7 @@ from tests.config.projects import SERVICE, write_units
 # The set as another process tells it, in one that has a single thread; then what was loaded there, and what reading it here gives.
 PROGRAM = """
 import sys
-from supervisor.config import aside, load_units, mode
+from supervisor.config import aside, mode
 where = mode.project([sys.argv[1]])
 if sys.argv[2] == "no process":
     import os
@@ -26,7 +26,7 @@ elif sys.argv[2] == "killed":
         os.kill(pid or os.getpid(), signal.SIGKILL)
         return pid
     os.fork = fork_and_kill
-told = load_units(where, is_read_aside=True)
+told = aside.Loading(where).result()
 loaded = sorted({"pydantic", "tomllib"} & set(sys.modules))
 from supervisor.config.load import load
 fresh = load(where)

@@ -8,9 +8,7 @@ import supervisor
 
 # What the manager has loaded when it hands over the first spawn of a boot whose unit files have not changed.
 BEFORE_THE_FIRST_SPAWN = """
-import supervisor.daemon.main, supervisor.daemon.environment, supervisor.daemon.notifydirectory, supervisor.daemon.intents
-import supervisor.daemon.logs, supervisor.daemon.notify, supervisor.daemon.prepare, supervisor.daemon.processes
-import supervisor.engine, supervisor.config.store
+import supervisor.daemon.main, supervisor.daemon.boot
 import sys
 print(*sorted(name for name in sys.argv[1:] if name in sys.modules))
 """

@@ -139,7 +139,8 @@ class Supd:
         for child in children:
             try:
                 with open(f"/proc/{child}/cmdline", "rb") as command:
-                    if b"supervisor.daemon" in command.read().split(b"\0"):
+                    # A session of its own: not what a manager that was killed had forked, and what the kernel is about to end.
+                    if b"supervisor.daemon" in command.read().split(b"\0") and os.getsid(int(child)) == int(child):
                         return int(child)
             except OSError:
                 continue  # it has ended
