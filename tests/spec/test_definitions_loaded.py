@@ -2,8 +2,11 @@
 
 import pytest
 
+from supervisor.model import events as ev
 from supervisor.model.specification import Unit
+from supervisor.model.states import SubState
 from tests.spec.behaviour import exits, runs, says_ready
+from tests.spec.bench import Bench
 from tests.spec.build import SECOND, target, unit
 from tests.spec.world import World
 
@@ -126,3 +129,22 @@ def test_a_start_whose_type_changes_meanwhile_to_one_without_a_time_out_still_en
     world.load(unit("a", type="simple", timeout_start_us=10 * SECOND))
     world.advance(60 * SECOND)
     assert world.job_result(answer) == "failed"
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_what_is_gone_and_down_is_forgotten_by_the_keeper_too(is_up: bool) -> None:
+    bench = Bench(unit("a"), unit("b"))
+    bench.put("a", "active" if is_up else "failed")
+    bench.core.touch(bench.core.states["a"])
+    bench.engine.handle(ev.DeadlineReached(), bench.core.now)
+    remembered = bench.engine.take_changed()
+    assert remembered["unit:a"]
+    bench.engine.handle(ev.UnitsLoaded({"b": unit("b")}), bench.core.now)
+    remembered |= bench.engine.take_changed()
+    assert (bool(remembered["unit:a"]), bool(remembered.get("spec:a"))) == (is_up, is_up)
+    if is_up:
+        bench.change("a", SubState.DEAD)
+        bench.engine.handle(ev.DeadlineReached(), bench.core.now)
+        remembered |= bench.engine.take_changed()
+    assert [key for key, text in remembered.items() if text and key.endswith(":a")] == []
+    assert not bench.engine.knows("a")
