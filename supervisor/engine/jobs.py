@@ -27,7 +27,7 @@ class Jobs:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._ready: deque[str] = deque()
+        self._ready: deque[str] = deque()  # units whose job may have its turn: whether it has is looked at when it is taken out
         self._failures: deque[tuple[str, str, JobResult]] = deque()  # (unit, atom, result) whose dependents have still to be told
         self.start: Callable[[UnitState], Outcome]
         self.stop: Callable[[UnitState], Outcome]
@@ -152,8 +152,7 @@ class Jobs:
                 elif name in theirs.blocked_by:
                     core.waiting_changed.add(other_name)
                     theirs.blocked_by.discard(name)
-                    if not theirs.blocked_by and theirs.state == JobState.WAITING:
-                        self._ready.append(other_name)
+                    self._ready.append(other_name)
 
     def reorder_all(self) -> None:
         """After the graph changed (units reloaded) or the records were read back: derive every `blocked_by` again."""
@@ -183,8 +182,7 @@ class Jobs:
                     job.blocked_by.discard(other)
                     job.waived.append(other)
                     self._core.note(path[-1], "cycle", f"its job would wait in a circle: it does not wait for {other}")
-                    if not job.blocked_by:
-                        self._ready.append(path[-1])
+                    self._ready.append(path[-1])
                 elif other not in finished:
                     path.append(other)
                     branches.append(iter(self._blockers(other)))

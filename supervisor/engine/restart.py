@@ -21,9 +21,7 @@ RESTARTS_AFTER: dict[str, frozenset[Result]] = {
 
 
 def matches(status_set: StatusSet, code: ExitCode | None, status: int) -> bool:
-    """Whether a process that ended so is in the list."""
-    if code is None or code == ExitCode.UNKNOWN:
-        return False
+    """Whether a process that ended so is in the list. An end that nobody saw has status 0, which is no signal."""
     return status in (status_set.codes if code == ExitCode.EXITED else status_set.signals)
 
 
