@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from supervisor.daemon.shell import Shell
 
 _RETRY_US = 100_000  # a file that is there but not yet believable (empty, being written): asked again while its unit starts
-_RETRIES_MAX = 900
 
 Answer = Callable[[PidFileRead], object]
 
@@ -46,7 +45,6 @@ class _Search:
         self._shell = shell
         self._effect = effect
         self._answer = answer
-        self._tries = 0
 
     def look(self) -> None:
         shell, effect = self._shell, self._effect
@@ -62,8 +60,7 @@ class _Search:
                 os.geteuid(),
             )
         except pidfile.PidFileError as error:
-            self._tries += 1
-            if effect.waits and self._tries < _RETRIES_MAX:
+            if effect.waits:
                 shell.reactor.call_later_us(_RETRY_US, self.look)
             else:
                 self._answer(PidFileRead(effect.unit, effect.token, 0, text=str(error)))

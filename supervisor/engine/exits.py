@@ -204,10 +204,10 @@ def _after_control(core: Core, state: UnitState, service: Service, result: Resul
     elif sub == S.START_PRE:
         life.enter_start(core, state)
     elif sub == S.START and service.type == "forking":
-        _read_pid_file(core, state, waits=bool(service.pid_file) and not service.exec_start_post)
+        _read_pid_file(core, state)
     elif sub == S.START_POST:
         if service.type == "forking" and state.main is None and service.pid_file:
-            _read_pid_file(core, state, waits=True)
+            _read_pid_file(core, state)
         else:
             life.enter_running(core, state, Result.SUCCESS)
     elif sub == S.RELOAD:
@@ -223,11 +223,19 @@ def _after_control(core: Core, state: UnitState, service: Service, result: Resul
         _final_kill_worked(core, state)
 
 
-def _read_pid_file(core: Core, state: UnitState, *, waits: bool) -> None:
+def _read_pid_file(core: Core, state: UnitState) -> None:
     """Ask which process is the main one of a forking service."""
     core.touch(state)
     state.pid_file_token = core.mint()
-    core.emit(ReadPidFile(state.name, state.pid_file_token, phases.service_of(core, state).pid_file, waits))
+    core.emit(pid_file_question(phases.service_of(core, state), state))
+
+
+def pid_file_question(service: Service, state: UnitState) -> ReadPidFile:
+    """The question under way. A file that is not there yet is waited for, unless exec_start_post may still write it, or nobody is left
+    who could: then what it says now is all that it will say (cgroup_good() in service_sigchld_event())."""
+    may_come_later = state.sub == S.START and bool(service.exec_start_post)
+    waits = bool(service.pid_file) and not may_come_later and not state.is_empty
+    return ReadPidFile(state.name, state.pid_file_token, service.pid_file, waits)
 
 
 def _reload_command_ended(core: Core, state: UnitState, result: Result) -> None:

@@ -4,10 +4,10 @@ Effects that the keeper carried out are not repeated: spawns and signals to know
 Everything else is asked for again and is harmless to repeat.
 """
 
-from supervisor.engine import environment, killing, phases, probing
+from supervisor.engine import environment, exits, killing, phases, probing
 from supervisor.engine.core import Core
 from supervisor.engine.record import UnitState
-from supervisor.model.effects import CheckConditions, Kill, Leave, Prepare, ReadPidFile, Release, WatchEmpty
+from supervisor.model.effects import CheckConditions, Kill, Leave, Prepare, Release, WatchEmpty
 from supervisor.model.states import Phase
 
 
@@ -35,8 +35,7 @@ def ask_again(core: Core) -> None:
         if state.empty_token:
             core.emit(WatchEmpty(state.name, state.empty_token))
         if state.pid_file_token:
-            waits = bool(spec.service.pid_file) and not (spec.service.exec_start_post and state.sub == phases.S.START)
-            core.emit(ReadPidFile(state.name, state.pid_file_token, spec.service.pid_file, waits))
+            core.emit(exits.pid_file_question(spec.service, state))
         probing.resume(core, state)
     if core.left and core.leaving is not None:
         core.emit(Leave(*core.leaving, is_forced=bool(core.not_down or core.job_count)))

@@ -138,13 +138,18 @@ def on_pid_file_read(core: Core, event: ev.PidFileRead) -> None:
         notifications.set_main_pid(core, state, event.pid)
     elif event.text:
         core.note(state.name, "main-pid", event.text)
-    if state.sub == S.START:
+    is_lost = not event.pid and bool(service.pid_file)
+    if state.sub == S.START and (not is_lost or service.exec_start_post):
         life.type_is_ready(core, state)
+    elif state.sub == S.START:
+        state.failed_text = event.text
+        life.enter_signal(core, state, S.STOP_SIGTERM, Result.PROTOCOL)
     elif state.sub == S.START_POST:
-        if event.pid or not service.pid_file:
-            life.enter_running(core, state, Result.SUCCESS)
-        else:
+        if is_lost:
+            state.failed_text = event.text
             life.enter_stop(core, state, Result.PROTOCOL)
+        else:
+            life.enter_running(core, state, Result.SUCCESS)
 
 
 def on_emptied(core: Core, event: ev.Emptied) -> None:

@@ -79,14 +79,16 @@ def test_when_nobody_is_left_who_could_say_that_it_is_ready(is_main_known: bool)
 @pytest.mark.parametrize("post", [[], ["post"]])
 @pytest.mark.parametrize("pid_file", ["", "/run/a.pid"])
 @pytest.mark.parametrize("status", [0, 3])
-def test_the_end_of_the_parent_asks_for_the_pid_file_which_exec_start_post_may_still_write(
-    status: int, pid_file: str, post: list[str]
+@pytest.mark.parametrize("is_last", [False, True])
+def test_the_end_of_the_parent_asks_for_the_pid_file_which_exec_start_post_or_who_is_left_may_still_write(
+    is_last: bool, status: int, pid_file: str, post: list[str]
 ) -> None:
     bench = _in(S.START, control=Phase.START, type="forking", pid_file=pid_file, exec_start_post=post)
-    bench.engine.handle(ev.Exited("a", 8, ExitCode.EXITED, status), bench.core.now)
+    bench.core.states["a"].is_empty = False
+    bench.engine.handle(ev.Exited("a", 8, ExitCode.EXITED, status, is_last=is_last), bench.core.now)
     state = bench.core.states["a"]
     asked = [(effect.path, effect.waits) for effect in bench.core.out if isinstance(effect, do.ReadPidFile)]
-    assert asked == ([(pid_file, bool(pid_file) and not post)] if status == 0 else [])
+    assert asked == ([(pid_file, bool(pid_file) and not post and not is_last)] if status == 0 else [])
     assert (state.main_code, state.main_status) == ((None, 0) if status == 0 else (ExitCode.EXITED, 3))
     assert (state.sub, state.result) == ((S.START, Result.SUCCESS) if status == 0 else (S.FAILED, Result.EXIT_CODE))
 
@@ -96,6 +98,7 @@ def test_the_end_of_the_parent_asks_for_the_pid_file_which_exec_start_post_may_s
 @pytest.mark.parametrize("main", [True, False])
 def test_after_exec_start_post_a_pid_file_that_nobody_has_read_is_waited_for(main: bool, type_: str, pid_file: str) -> None:
     bench = _in(S.START_POST, main=main, control=Phase.START_POST, type=type_, pid_file=pid_file, exec_start_post="post")
+    bench.core.states["a"].is_empty = False
     bench.engine.handle(ev.Exited("a", 8, ExitCode.EXITED, 0), bench.core.now)
     asks = type_ == "forking" and not main and pid_file != ""
     assert [effect.waits for effect in bench.core.out if isinstance(effect, do.ReadPidFile)] == ([True] if asks else [])
@@ -112,8 +115,9 @@ def test_what_a_pid_file_says(sub: SubState, pid_file: str, pid: int) -> None:
     bench.engine.handle(ev.PidFileRead("a", TOKEN, pid, text="" if pid else "cannot read it"), bench.core.now)
     assert state.pid_file_token == 0
     assert (state.main.pid if state.main else 0) == pid
-    is_lost = sub == S.START_POST and not pid and pid_file
-    assert (state.sub, state.result) == ((S.STOP, Result.PROTOCOL) if is_lost else (S.RUNNING, Result.SUCCESS))
+    lost = {S.START: S.FAILED, S.START_POST: S.STOP}.get(sub) if pid_file and not pid else None
+    assert (state.sub, state.result) == ((lost, Result.PROTOCOL) if lost else (S.RUNNING, Result.SUCCESS))
+    assert state.failed_text == ("cannot read it" if lost else "")
 
 
 # -- reloads -------------------------------------------------------------------------------------------------------------
