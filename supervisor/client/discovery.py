@@ -59,10 +59,9 @@ def find(explicit: str | None, environ: "Mapping[str, str]", uid: int | None = N
         search.place = Place(environ["SUPD_SOCKET"], "$SUPD_SOCKET")
         return search
     uid = os.geteuid() if uid is None else uid
-    if uid != 0:
-        _look_upwards(search, uid, directory)
-        if search.place is None:
-            _look_at(search, user_socket(environ), "the user's instance")
+    _look_upwards(search, uid, directory)
+    if search.place is None and uid != 0:
+        _look_at(search, user_socket(environ), "the user's instance")
     if search.place is None:
         _look_at(search, SYSTEM_SOCKET, "the system's instance")
     return search
@@ -86,29 +85,33 @@ def _look_at(search: Search, path: str, origin: str) -> None:
 
 
 def _look_upwards(search: Search, uid: int, directory: str | None) -> None:
+    """Root takes no project that was merely found; one that is there is named all the same."""
     try:
-        here = os.path.realpath(directory or os.getcwd())
+        socket_path = _nearest_project(os.path.realpath(directory or os.getcwd()))
     except OSError:
         search.passed_over.append(".supd/ upwards: the current directory is gone")
         return
-    while True:
-        found = os.path.join(here, ".supd")
-        if os.path.isdir(found):
-            socket_path = os.path.join(found, SOCKET_NAME)
-            if not os.path.exists(socket_path):
-                search.passed_over.append(f"{socket_path} (the project): there is no socket")
-                return
-            distrust = why_not_trusted(socket_path, uid)
-            if distrust:
-                search.passed_over.append(f"{socket_path} (the project): not trusted, because {distrust}")
-            else:
-                search.place = Place(socket_path, "the project")
-            return
+    if not socket_path:
+        if uid != 0:
+            search.passed_over.append(".supd/ here and in every parent directory: there is none")
+    elif not os.path.exists(socket_path):
+        search.passed_over.append(f"{socket_path} (the project): there is no socket")
+    elif uid == 0:
+        search.passed_over.append(f"{socket_path} (the project): never taken by root unless it is named: --socket {socket_path}")
+    elif distrust := why_not_trusted(socket_path, uid):
+        search.passed_over.append(f"{socket_path} (the project): not trusted, because {distrust}")
+    else:
+        search.place = Place(socket_path, "the project")
+
+
+def _nearest_project(here: str) -> str:
+    """The socket of the nearest `.supd/` upwards, there or not; "" when there is no such directory."""
+    while not os.path.isdir(os.path.join(here, ".supd")):
         parent = os.path.dirname(here)
         if parent == here:
-            search.passed_over.append(".supd/ here and in every parent directory: there is none")
-            return
+            return ""
         here = parent
+    return os.path.join(here, ".supd", SOCKET_NAME)
 
 
 def why_not_trusted(path: str, uid: int) -> str:

@@ -54,6 +54,9 @@ def test_then_the_nearest_project_upwards(home: Path, monkeypatch: pytest.Monkey
 def test_never_a_project_as_root(home: Path) -> None:
     (home / "system.sock").touch()
     assert found(None, {}, 0, project(home)) == str(home / "system.sock")
+    search = discovery.find(None, {}, 0, str(home))
+    socket_path = home / ".supd" / "supd.sock"
+    assert search.passed_over == [f"{socket_path} (the project): never taken by root unless it is named: --socket {socket_path}"]
 
 
 def test_then_the_users_instance_and_then_the_systems(home: Path) -> None:
