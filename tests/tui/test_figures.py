@@ -42,6 +42,15 @@ def test_no_share_is_made_up(first: tuple[float, float], second: tuple[float, fl
     assert not web.cpu.last(9)
 
 
+def test_the_same_sample_told_twice_takes_no_share_away() -> None:
+    figures = Figures()
+    for at_s, cpu_s in ((10.0, 5.0), (12.0, 6.0), (12.0, 6.0)):
+        figures.record(at_s, sample("web", cpu_s, 1024))
+    usage = figures.get("web")
+    assert usage is not None
+    assert (usage.cpu_percent, list(usage.cpu.last(9)), list(usage.memory.last(9))) == (50.0, [50.0], [1024.0, 1024.0])
+
+
 def test_totals_forget_what_is_gone() -> None:
     figures = Figures()
     for at_s in (1.0, 2.0):

@@ -57,6 +57,8 @@ class Usage:
     def record(self, at_s: float, cpu_nsec: int | None, memory_bytes: int | None) -> None:
         """`at_s` is monotonic. Less CPU time than before means that the unit was started anew."""
         before, step_s = self._cpu_nsec, at_s - self._at_s
+        if step_s == 0 and cpu_nsec == before and memory_bytes == self.memory_bytes:
+            return  # the same sample once more: what is known stays known
         if cpu_nsec is None or before is None or cpu_nsec < before or not 0 < step_s <= LONGEST_STEP_S:
             self.cpu_percent = None
         else:
