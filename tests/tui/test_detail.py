@@ -275,3 +275,8 @@ async def test_a_unit_that_is_gone_and_a_refusal_are_said() -> None:
         del supd_of(app).world.units["api"]
         supd_of(app).world.ring.mark({"kind": "changed", "unit": "", "units": ["api"]})
         await until(pilot, lambda: "there is no such unit any more" in pane_text(app))
+
+
+def test_a_few_words_that_do_not_fit_go_on_together() -> None:
+    cells = [Cell("✗ FAIL 3"), Cell("  exit 3/NOTIMPLEMENTED"), Cell("  41s ago"), Cell("  12 restarts")]
+    assert text(wrap.wrapped([cells], 38)) == ["✗ FAIL 3  exit 3/NOTIMPLEMENTED", "        41s ago  12 restarts"]

@@ -49,8 +49,8 @@ def head(unit: Unit, now_s: float, ascii: bool = False, is_stale: bool = False) 
     if at_s is not None:
         is_up = look.group in ("running", "unhealthy")
         words.append(_behind(f"for {short_span(now_s - at_s)}" if is_up else short_ago(now_s - at_s), "dim"))
-    if brief.get("n_restarts"):
-        words.append(_behind(f"{count(brief['n_restarts'])} restarts", "warning"))
+    if number := brief.get("n_restarts"):
+        words.append(_behind(f"{count(number)} {'restart' if number == 1 else 'restarts'}", "warning"))
     return words
 
 

@@ -32,12 +32,16 @@ def wrapped(lines: Iterable[Line], width: int) -> list[Line]:
 
 
 def _flowing(cells: Sequence[Cell], width: int) -> list[Line]:
-    """Word after word in rows of `width` cells, each with its style; rows below the first stand behind the first cell if it is narrow."""
+    """Word after word in rows of `width` cells, each with its style; rows below the first stand behind the first cell if it is narrow.
+
+    A cell of a few words ("12 restarts") is not parted.
+    """
     hanging = len(cells[0].text) if len(cells[0].text) <= width // 3 else 0
     rows: list[list[Cell]] = [[]]
     used = 0
     for at, one in enumerate(cells):
-        for word in [one.text] if at == 0 and hanging else _WORDS.findall(one.text):
+        is_whole = hanging if at == 0 else len(one.text) <= (width - hanging) // 2
+        for word in [one.text] if is_whole else _WORDS.findall(one.text):
             if used + len(word) > width and used > hanging:
                 rows.append([Cell(" " * hanging)] if hanging else [])
                 used, word = hanging, word.lstrip()
