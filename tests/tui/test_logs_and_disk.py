@@ -140,19 +140,19 @@ async def test_the_lines_that_are_read_stay_while_the_ring_drops_what_is_around_
         await press(pilot, "g")
         shown = logs.shown()
         assert shown[0] == "line 0"
-        for start in range(100, 2400, 100):
+        for start in range(100, 1200, 100):
             logs.web.say(*[f"line {number}" for number in range(start, start + 100)])
             await until(pilot, lambda start=start: store.added >= start + 100, "what came")  # type: ignore[misc]  # a lambda's default
         assert logs.shown() == shown
         assert len(store) <= 800
         screen = numbers(logs)
-        while screen[-1] < 2399:
+        while screen[-1] < 1199:
             before = screen
             await press(pilot, "pagedown")
             # What is not in memory is read while its place is on the screen already, marked as a hole.
             await until(pilot, lambda: is_whole(numbers(logs)), f"all lines after {before[-1]}")
             screen = numbers(logs)
-            assert screen[0] == min(before[-1], 2380)
+            assert screen[0] == min(before[-1], 1180)
 
 
 def numbers(logs: Logs) -> list[int]:
