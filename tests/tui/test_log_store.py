@@ -235,6 +235,19 @@ def test_the_place_where_somebody_reads_stays_and_the_hole_behind_it_is_filled()
     assert all(chunk.is_joined for chunk in store.chunks[1:])
 
 
+def test_behind_a_hole_is_what_is_there_now() -> None:
+    store = filled(100, LogStore(capacity_lines=100))
+    first, second, third = store.chunks[:3]
+    assert store.behind_hole(first) is None
+    second.is_joined = False
+    assert store.behind_hole(first) is second
+    store.chunks.remove(second)
+    third.is_joined = False
+    assert store.behind_hole(first) is third
+    assert store.behind_hole(second) is None
+    assert store.behind_hole(store.chunks[-1]) is None
+
+
 def test_a_hole_is_worth_filling_only_where_the_lines_would_be_kept() -> None:
     store = filled(100, LogStore(capacity_lines=100))
     first, *_, last = store.ids()

@@ -105,19 +105,23 @@ class LogFeed:
 
     async def fill(self, after: Chunk) -> bool:
         """One page into the hole behind this chunk; False when nothing came."""
-        at = self.store.chunk_at(after.number) + 1
-        if self._lock.locked() or at >= len(self.store.chunks) or self.store.chunks[at].is_joined:
+        if self._lock.locked() or self.store.behind_hole(after) is None:
             return False
         async with self._lock:
-            following = self.store.chunks[at]
             wanted = self._paged_by if after.number < self._first_whole else Filter()
             reading = logpages.forward(self._all_streams(), _cursor(after.end), _page_filter(wanted))
             with self._paging():
                 lines = await asyncio.to_thread(reading.take, PAGE_LINES, SCAN_BYTES)
+            following = self.store.behind_hole(after)
+            if following is None:  # dropped meanwhile
+                self._on_change()
+                return False
             begin = _cursor(following.begin)
             missing = [line for line in lines if line.ends and line.place < begin.get((line.unit, line.stream), BEGIN)]
             is_complete = reading.is_over or all(place >= begin.get(name, BEGIN) for name, place in reading.cursor.items())
-            filled = self.store.fill(after, bursts(missing), reading.cursor, is_complete=is_complete)
+            # Not where the reading ended: what lies behind the hole is not in this page.
+            end = {name: min(place, begin.get(name, BEGIN)) for name, place in reading.cursor.items()}
+            filled = self.store.fill(after, bursts(missing), end, is_complete=is_complete)
             self._on_change()
             return filled is not None
 

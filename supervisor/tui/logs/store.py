@@ -272,6 +272,13 @@ class LogStore:
                 return self.chunks[at - 1]
         return None
 
+    def behind_hole(self, chunk: Chunk) -> Chunk | None:
+        """The chunk that follows the hole behind this one; None when there is no hole, or the chunk is not here any more."""
+        at = self.chunk_at(chunk.number) + 1
+        if at >= len(self.chunks) or self.chunks[at - 1] is not chunk or self.chunks[at].is_joined:
+            return None
+        return self.chunks[at]
+
     def after_time(self, time_us: int) -> int | None:
         """The id of the first line at this time or later; None when all are older. Right where times rise, as they all but do."""
         for chunk in self.chunks:
