@@ -112,3 +112,12 @@ async def test_q_leaves_and_says_that_everything_runs_on() -> None:
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     assert not [question for question in supd_of(app).asked if question[0] == "act"]
+
+
+async def test_where_no_unit_is_loaded_that_is_said_and_not_that_it_connects() -> None:
+    app = make_app()
+    supd_of(app).world.units = {}
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: "no units are loaded" in screen_text(app))
+        assert "connecting" not in screen_text(app)

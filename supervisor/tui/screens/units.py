@@ -89,7 +89,8 @@ class UnitsScreen(UnitKeys):
         host, table = host_of(self), self.query_one(UnitTable)
         if changes and host.marked:
             host.marked.intersection_update(unit.name for unit in host.store)
-        if self._choice.update(changes, host.figures.take_changed()) or changes.is_all:
+        is_other = self._choice.update(changes, host.figures.take_changed())
+        if is_other or changes.is_all or table.empty != self._empty():  # no unit may be so for another reason now
             self._show()
         else:
             table.flush(changes)
@@ -126,7 +127,9 @@ class UnitsScreen(UnitKeys):
         host = host_of(self)
         if len(host.store):
             return "no unit is at fault; ! shows all" if self._choice.terms.faults_only else "no unit matches; Esc clears the filter"
-        return "no units are loaded" if host.link.phase == "live" else "connecting …"
+        if host.link.phase == "live":
+            return "no units are loaded; supctl status tells from which directories"
+        return "connecting …"
 
     # The cursor.
 

@@ -119,7 +119,9 @@ class Bar(OwnLines, can_focus=False):
         for placed in place(self._pieces, width, self.gap, self.margin):
             segments.append(Segment(" " * (placed.x - x), base))
             text = host.drawn(placed.piece.text)
-            segments.append(Segment(set_cell_size(text, placed.width), base + host.look_styles[placed.piece.style]))
+            if cell_len(text) > placed.width:
+                text = set_cell_size(text, max(0, placed.width - 1)) + host.drawn("…")[: placed.width]
+            segments.append(Segment(text, base + host.look_styles[placed.piece.style]))
             x = placed.x + placed.width
         return self.filtered(Strip(segments).adjust_cell_length(width, base))
 

@@ -77,7 +77,7 @@ class LineList(OwnLines, can_focus=True):
         super().__init__(id=id)
         self.view = Viewport()
         self._keys: Sequence[str] = ()
-        self._empty = ""
+        self.empty = ""
         self._sort = ("", False)
         self._strips: LRUCache[object, Strip] = LRUCache(_STRIPS_KEPT)
         self._painted: dict[int, object] = {}  # what stands on each line of the screen, so that only what differs is refreshed
@@ -117,7 +117,7 @@ class LineList(OwnLines, can_focus=True):
             if is_other_choice and self._left is None:
                 self._left = (wanted, line)
             cursor = min(self.view.cursor, len(keys) - 1)  # its row is gone: stay where it stood
-        self._keys, self._empty, self._sort = keys, empty, sort
+        self._keys, self.empty, self._sort = keys, empty, sort
         self.view.total = len(keys)
         if cursor is not None:
             if self.is_anchored or is_other_choice:
@@ -316,7 +316,7 @@ class LineList(OwnLines, can_focus=True):
 
     def _said(self, y: int) -> str:
         """What stands in a line without a row: in the second, why there is none at all."""
-        return self._empty if y == _HEAD_LINES + 1 and not self._keys else ""
+        return self.empty if y == _HEAD_LINES + 1 and not self._keys else ""
 
     def _blank(self, y: int) -> Strip:
         host, width, said = host_of(self), self.outer_size.width, self._said(y)

@@ -87,8 +87,9 @@ def _faults_of_files(host: Host) -> list[Piece]:
         what = f"{place}: {first.get('key', '')} {first.get('message', '')}".replace(":  ", ": ")
         more = f"  (+{len(errors) - 1} more)" if len(errors) > 1 else ""
         return [
-            Piece("✗ the unit files have errors, the last good definitions stay", "failed"),
-            Piece(one_line(what) + more, rank=1),
+            Piece("✗ the unit files have errors", "failed"),
+            Piece(one_line(what) + more),  # cut rather than left out: it says what to mend
+            Piece("the last good definitions stay", "dim", rank=1),
         ]
     if notes:
         more = f"  (+{len(notes) - 1} more)" if len(notes) > 1 else ""
