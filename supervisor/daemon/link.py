@@ -20,6 +20,7 @@ from supervisor.keeper import messages
 # Of the keeper's descriptors: so many are left when nobody needs to count; and what it opens for a moment (a status pipe, /proc).
 _MANY = 1_000
 _PASSING = 8
+_OWN = 32  # of the manager's, kept for connections, files and what threads open: units without end would leave nobody to talk to
 
 
 class LinkClosed(Exception):
@@ -100,6 +101,13 @@ class KeeperLink:
             return True
         used = max(len(os.listdir(f"/proc/{keeper_pid}/fd")), len(self._held))  # some of these may be on their way
         return used + count + _PASSING <= limit
+
+    def has_room_here(self) -> bool:
+        """Whether this process may keep the descriptors of one unit more. OSError: there is not even one to look with."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit == resource.RLIM_INFINITY or 2 * len(self._held) + _MANY <= limit:
+            return True
+        return len(os.listdir("/proc/self/fd")) + _OWN <= limit
 
     def _send_or_queue(self, body: bytes, fds: list[int]) -> None:
         if self._waiting or not self._transmit(body, fds):

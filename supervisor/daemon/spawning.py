@@ -64,6 +64,8 @@ class Spawning:
         self.runs[effect.run] = RunBook(effect.unit, effect.invocation_id)
         assert unit.service is not None and unit.execution is not None
         try:
+            if not self._is_known(unit, unit.execution) and not shell.link.has_room_here():
+                raise OSError(errno.EMFILE, f"{os.strerror(errno.EMFILE)} in the manager; raise supd's limit (ulimit -n)")
             if unit.service.notify_access != "none" and shell.notify is not None:
                 shell.notify.open(unit.id)
             self._open_logs(unit, unit.execution, effect.invocation_id)
@@ -91,6 +93,10 @@ class Spawning:
             self._configure(stream)
             self._shell.pump.open_pipe(stream)
         self._shell.pump.begin_run(unit.id, invocation_id)
+
+    def _is_known(self, unit: Unit, execution: Execution) -> bool:
+        """Whether a run before this one has opened what this one needs."""
+        return all(self._shell.pump.has_pipe(stream) for stream in stdio.streams(unit.id, execution))
 
     def _configure(self, stream: str) -> None:
         """The stream is kept as [log] of the unit whose it is says."""

@@ -142,6 +142,17 @@ def test_a_keeper_without_another_descriptor_refuses_by_name_and_still_starts_a_
     supd.supctl("start", "web")
 
 
+def test_a_manager_with_few_descriptors_refuses_new_units_by_name_and_keeps_some_for_who_talks_to_it(start_supd: StartSupd) -> None:
+    supd = start_supd(UNITS)
+    manager_pid, web = supd.get("/v1/version")["manager_pid"], supd.wait_until("web", "active")
+    with limited(manager_pid, resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{manager_pid}/fd")) + 16):
+        said = supd.supctl("start", "late", expect=1).stderr
+        assert "Too many open files in the manager; raise supd's limit (ulimit -n)" in said
+        supd.supctl("restart", "web")  # which needs nothing new
+        assert supd.show("web")["main_pid"] != web["main_pid"]
+    is_well(supd)
+
+
 def _wish(state_directory: str, unit: str) -> str:
     try:
         with open(os.path.join(state_directory, "intent.json"), encoding="utf-8") as file:
