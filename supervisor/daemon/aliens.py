@@ -78,7 +78,7 @@ class Aliens:
 
     def _tell(self, unit: str, pid: int, code: ExitCode, status: int) -> None:
         self._drain(unit)
-        self._shell.post(ev.AlienExited(unit, pid, code, status, is_last=self._shell.processes.leaves_none(unit, None)))
+        self._shell.post(ev.AlienExited(unit, pid, code, status))
 
 
 def _decoded(status: int) -> tuple[ExitCode, int]:

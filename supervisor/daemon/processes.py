@@ -154,12 +154,9 @@ class Processes:
             return unit
         return self._runs.recall(pid) if read_process(pid) is None else None
 
-    def leaves_none(self, unit: str, run: int | None) -> bool:
-        """Whether with the end of this run (None: of a process that never was one) no process of the unit is left.
-
-        False in scan mode: only a look at all of /proc could say so.
-        """
-        return self._events is not None and self._runs.are_over_but(unit, run) and not self._cgroups.is_populated(unit)
+    def has_none(self, unit: str) -> bool:
+        """Whether it is seen at a glance that no process of the unit is left: never in scan mode, where it takes a look at all of /proc."""
+        return self._events is not None and self._is_empty(unit)
 
     def is_child_of_keeper(self, pid: int) -> bool:
         """Whether the keeper will reap this process."""

@@ -47,10 +47,6 @@ class Runs:
         """The unit's runs that are under way."""
         return list(self._runs.get(unit, {}).values())
 
-    def are_over_but(self, unit: str, run: int | None) -> bool:
-        """Whether no run of the unit is under way but this one."""
-        return not self._runs.get(unit, {}).keys() - {run}
-
     def unit_of(self, pid: int) -> str | None:
         return self._unit_of_pid.get(pid)
 

@@ -217,8 +217,9 @@ class Shell:
             else:
                 break
             is_replayed = is_replayed and isinstance(event, ev.Forked)
-            if isinstance(event, ev.Exited | ev.AlienExited | ev.SpawnFailed) and event.is_last and event.unit in busy_units:
-                event = replace(event, is_last=False)  # what is to be spawned for it meanwhile was not there to be seen
+            if isinstance(event, ev.Exited | ev.AlienExited | ev.SpawnFailed):
+                # Now, not when it was read: something may have been spawned for the unit meanwhile, or is about to be.
+                event = replace(event, is_last=event.unit not in busy_units and self.processes.has_none(event.unit))
             found = self.engine.handle(event, now())
             self._also |= self.run_records.take_in(found, self.spawning.runs)
             self._note_preparations(found)

@@ -239,8 +239,7 @@ class Spawning:
         elif kind == "spawn_failed":
             step, number, exit_status = report[2], report[3], report[4]
             book.end = (ExitCode.EXITED, exit_status)
-            text, is_last = _spawn_text(step, number, exit_status, book.request), shell.processes.leaves_none(unit, run)
-            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, text, is_last))
+            shell.post(ev.SpawnFailed(unit, run, step.lower(), number, exit_status, _spawn_text(step, number, exit_status, book.request)))
             shell.processes.note_exited(unit, run)
         elif kind == "exited":
             if not self.drain(unit):
@@ -248,7 +247,7 @@ class Spawning:
                 shell.reactor.call_later_us(0, lambda: self.on_report(report))
                 return
             book.usage, book.end = report[4], (report[2], report[3])
-            shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3], is_last=shell.processes.leaves_none(unit, run)))
+            shell.post(ev.Exited(unit, run, ExitCode(report[2]), report[3]))
             shell.processes.note_exited(unit, run)
 
     def drain(self, unit: str) -> bool:

@@ -168,7 +168,8 @@ class SpawnFailed:
 class Exited:
     """A process of ours ended. `status` is the exit code, or the signal number when killed or dumped.
 
-    `is_last`: no process of the unit was left, as far as that is known at once; else `WatchEmpty` is the way to ask.
+    `is_last`: no process of the unit is left, as far as that is known at once; else `WatchEmpty` is the way to ask. The shell says it as it
+    hands the event to the engine.
     """
 
     unit: str
