@@ -11,6 +11,8 @@ import os
 import select
 from collections.abc import Callable
 
+from supervisor.daemon.proctable import LACKING
+
 # No unit's directory may be called like a file of the kernel's ("cpu.stat"): each bears a suffix no such file has.
 _SUFFIX = ".unit"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_@-.")
@@ -159,7 +161,7 @@ class Cgroups:
         return self._unit_of.get(path[len(self._prefix) :].split("/", 1)[0])
 
     def pids(self, unit: str) -> list[int]:
-        """Every process of the unit, sub-cgroups that it made for itself included."""
+        """Every process of the unit, sub-cgroups that it made for itself included. OSError: there is no descriptor to look with."""
         found: list[int] = []
         pending = [self.path(unit)]
         while pending:
@@ -169,16 +171,21 @@ class Cgroups:
                     # A process of another pid namespace shows as 0.
                     found += [pid for line in file if (pid := int(line)) > 0]
                 pending += [entry.path for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
-            except OSError:
+            except OSError as error:
+                if error.errno in LACKING:
+                    raise
                 continue  # removed meanwhile (ENOENT, ENODEV), or threaded (EOPNOTSUPP): its processes are listed above it
         return found
 
     def is_populated(self, unit: str) -> bool:
+        """Whether any process is in it. OSError: there is no descriptor to look with."""
         try:
             with open(f"{self.path(unit)}/cgroup.events", "rb", 0) as file:
                 return b"populated 1" in file.read(4096)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in LACKING:
+                raise
+            return False  # it is not there, or not any more
 
     def kill(self, unit: str) -> bool:
         """End every process of the unit at once, forks under way included. False before Linux 5.14, which cannot."""
@@ -235,12 +242,17 @@ class EmptyWatch:
         return self._epoll.fileno()
 
     def watch(self, unit: str) -> None:
-        """Report the unit's next changes. The caller asks `is_populated` after this, so that no change falls in between."""
+        """Report the unit's next changes. The caller asks `is_populated` after this, so that no change falls in between.
+
+        OSError: there is no descriptor for it.
+        """
         if unit in self._file_of:
             return
         try:
             descriptor = os.open(f"{self._cgroups.path(unit)}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except OSError as error:
+            if error.errno in LACKING:
+                raise
             return  # no directory: empty already
         os.read(descriptor, 4096)  # a change counts from the last read
         self._epoll.register(descriptor, select.EPOLLPRI)

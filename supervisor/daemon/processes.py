@@ -30,7 +30,7 @@ from supervisor.daemon.attribution import Identity
 from supervisor.daemon.cgroups import EmptyWatch
 from supervisor.daemon.cgroups import find as find_cgroups
 from supervisor.daemon.exits import ExitWatch
-from supervisor.daemon.proctable import Process, read_process
+from supervisor.daemon.proctable import LACKING, Process, read_process
 from supervisor.daemon.reactor import Handle, Reactor
 from supervisor.daemon.runs import Runs
 from supervisor.daemon.tracking import CgroupTracker, ScanTracker, Tracker
@@ -44,6 +44,8 @@ _PASSES_MAX = 8
 _NAMED_IN_TEXT_MAX = 8
 # Somebody forks as fast as /proc can be read: look again soon, but let others have their turn.
 _TORN_AGAIN_US = 5_000
+# No descriptor to look or to signal with: somebody gives one back, sooner or later.
+_LACKING_AGAIN_US = 100_000
 
 
 class TrackingUnavailable(OSError):
@@ -142,9 +144,12 @@ class Processes:
     # Questions
 
     def members(self, unit: str, max_age_ms: int = 0) -> list[Process]:
-        """Every living process of the unit. Who asks for many units lets a scan serve for `max_age_ms`."""
-        self._tracker.refresh(max_age_ms)
-        return self._members(unit)
+        """Every living process of the unit, none for want of a descriptor. Who asks for many units lets a scan serve for `max_age_ms`."""
+        try:
+            self._tracker.refresh(max_age_ms)
+            return self._members(unit)
+        except OSError:
+            return []
 
     def owner_of(self, pid: int) -> str | None:
         """The unit a process belongs to; also for one that has just ended, if it was a run or is remembered."""
@@ -191,9 +196,20 @@ class Processes:
             self._pending.append(effect)
             self._schedule()
             return
-        self._signal([effect])
-        if effect.unit in self._chases:
-            self._chase(effect.unit)
+        try:
+            self._signal([effect])
+            if effect.unit in self._chases:
+                self._chase(effect.unit)
+        except OSError as error:
+            self._pending.append(effect)  # rather sent twice than not at all
+            self._look_later(error)
+
+    def _look_later(self, error: OSError) -> None:
+        """There was no descriptor to look with (anything else is passed on): what waits is looked at again in a moment."""
+        if error.errno not in LACKING:
+            raise error
+        if self._turn is None:
+            self._turn = self._reactor.call_later_us(_LACKING_AGAIN_US, self._flush)
 
     def _signal(self, effects: list[Kill]) -> None:
         sent: set[tuple[int, Identity]] = set()
@@ -260,16 +276,30 @@ class Processes:
         self._waits[unit] = (token, callback)
         if self._events is None:
             self._schedule()
-        elif not self._settle(unit):
+        else:
+            self._watch(unit)
+
+    def _watch(self, unit: str) -> None:
+        """Settle, or be told when there is something to settle (cgroup mode)."""
+        assert self._events is not None
+        if self._settle(unit):
+            return
+        try:
             self._events.watch(unit)
-            self._settle(unit)  # it may have emptied before the watch stood
+        except OSError as error:
+            self._look_later(error)
+        self._settle(unit)  # it may have emptied before the watch stood
 
     def _is_empty(self, unit: str) -> bool:
         if self._runs.identities(unit):
             return False
         if self._scanner is not None:
             return not self._scanner.is_torn and not self._members(unit)
-        return not self._cgroups.is_populated(unit)
+        try:
+            return not self._cgroups.is_populated(unit)
+        except OSError as error:
+            self._look_later(error)
+            return False
 
     def _settle(self, unit: str) -> bool:
         """Answer who waits for the unit if it is empty."""
@@ -303,13 +333,23 @@ class Processes:
             self._turn.cancel()
             self._turn = None
         pending, self._pending = self._pending, []
-        if pending:
-            self._signal(pending)
-        else:
-            self._tracker.refresh()
+        try:
+            if pending:
+                self._signal(pending)
+                pending = []
+            else:
+                self._tracker.refresh()
+            self._look()
+        except OSError as error:
+            self._pending += pending
+            self._look_later(error)
+
+    def _look(self) -> None:
         for unit in list(self._chases):
             self._chase(unit)
         if self._scanner is None:
+            for unit in list(self._waits):
+                self._watch(unit)
             return
         for unit in list(self._waits):
             if not self._settle(unit) and not self._exits.is_watching(unit) and (members := self._members(unit)):

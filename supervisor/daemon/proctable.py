@@ -6,11 +6,13 @@ runs nothing, holds nothing, and only waits to be reaped (a leader that left whi
 Never: judges whose process one is (`attribution`), and never fails because a process ended while it was read about.
 """
 
+import errno
 import os
 from typing import NamedTuple
 
 _ENVIRONMENT_LIMIT_BYTES = 1 << 20
 _LOOKS_MAX = 16
+LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # of an open: nothing is said of what was to be looked at
 _MARKER = b"INVOCATION_ID="
 _MARKER_LENGTH = 32
 
@@ -26,11 +28,16 @@ class Process(NamedTuple):
     comm: str
 
 
-def read_process(pid: int, accepts_zombie: bool = False) -> Process | None:
-    """The process `pid`, or None when there is none or it is a zombie (who asks whose a dead sender was wants that too)."""
+def read_process(pid: int, accepts_zombie: bool = False, *, must_know: bool = False) -> Process | None:
+    """The process `pid`, or None when there is none or it is a zombie (who asks whose a dead sender was wants that too).
+
+    `must_know`: OSError where a look cannot be had for want of a descriptor, which otherwise shows nobody.
+    """
     try:
         descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        if must_know and error.errno in LACKING:
+            raise
         return None
     try:
         raw = os.read(descriptor, 4096)
@@ -99,6 +106,8 @@ def scan() -> Snapshot:
     One look is not one instant: a process that forks and ends while we are elsewhere in the list shows neither itself nor its
     child, and a pid is given before its process can be seen. But whoever is not to be seen yet by a look that began after the
     last pid was given has a parent in the middle of fork, which was there to be read before and lives still.
+
+    Raises OSError for want of a descriptor.
     """
     table: dict[int, Process] = {}
     seen: set[str] = set()
@@ -109,7 +118,7 @@ def scan() -> Snapshot:
         unseen = {name for name in os.listdir("/proc") if name.isdigit()} - seen
         seen |= unseen
         for name in unseen:
-            if (process := read_process(int(name))) is not None:
+            if (process := read_process(int(name), must_know=True)) is not None:
                 table[process.pid] = process
         newest = _newest_pid()
         if newest == before and not unseen:

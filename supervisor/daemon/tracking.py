@@ -20,7 +20,8 @@ class Tracker(Protocol):
     def refresh(self, max_age_ms: int = 0) -> None:
         """Look at the system again, unless that was done less than `max_age_ms` ago; `members` answers from what was seen."""
 
-    def members(self, unit: str) -> list[Process]: ...
+    def members(self, unit: str) -> list[Process]:
+        """OSError: they cannot be looked at now, for want of a descriptor."""
 
     def owner_of(self, pid: int) -> str | None:
         """The unit of a living or dying process, looked up now."""
@@ -53,10 +54,10 @@ class CgroupTracker:
     def members(self, unit: str) -> list[Process]:
         pids = dict.fromkeys(self.cgroups.pids(unit))
         for pid, start_time_ticks in self._runs.identities(unit):
-            process = read_process(pid)
+            process = read_process(pid, must_know=True)
             if process is not None and process.start_time_ticks == start_time_ticks:
                 pids[pid] = None
-        return [process for pid in pids if (process := read_process(pid)) is not None]
+        return [process for pid in pids if (process := read_process(pid, must_know=True)) is not None]
 
     def owner_of(self, pid: int) -> str | None:
         return self.cgroups.owner_of(pid)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.system.arrival import changes
+from tests.system.arrival import Deadline, changes, ends_in_time
 from tests.system.conftest import StartSupd
 from tests.system.supd import Supd
 from tests.system.users import PROGRAMS, command_as
@@ -151,6 +151,29 @@ def test_a_manager_with_few_descriptors_refuses_new_units_by_name_and_keeps_some
         supd.supctl("restart", "web")  # which needs nothing new
         assert supd.show("web")["main_pid"] != web["main_pid"]
     is_well(supd)
+
+
+@pytest.mark.parametrize("tracking", ["cgroup", "scan"])
+def test_who_is_left_of_a_unit_is_found_and_killed_once_there_is_a_descriptor_to_look_with(start_supd: StartSupd, tracking: str) -> None:
+    pair = """[unit]
+enabled = false
+[service]
+exec_start = "sh -c 'sleep 1000 & exec sleep 1001'"
+"""
+    supd = start_supd({"pair": pair}, tracking=tracking)
+    supd.supctl("start", "pair")
+    shown = supd.wait_for("pair", "two", lambda shown: len(shown["pids"]) == 2)
+    (child,) = set(shown["pids"]) - {shown["main_pid"]}
+    manager_pid = supd.get("/v1/version")["manager_pid"]
+    deadline = Deadline(30)
+    with supd.events(deadline) as events:
+        with limited(manager_pid, resource.RLIMIT_NOFILE, 3):  # nothing new can be opened, what is open stays
+            os.kill(shown["main_pid"], signal.SIGKILL)
+            assert next(event for event in events if event.get("sub_state") not in (None, "running"))["sub_state"] == "stop-sigterm"
+            os.kill(child, 0)  # nobody could be looked for, so nobody is said to be gone
+    assert supd.wait_until("pair", "failed")["result"] == "signal"
+    assert ends_in_time(child, 10)
+    assert supd.get("/v1/version")["manager_pid"] == manager_pid
 
 
 def _wish(state_directory: str, unit: str) -> str:
