@@ -97,8 +97,14 @@ class Engine:
         return core.out
 
     def _pump(self) -> None:
-        """Let everything that follows from this event happen, until nothing more does."""
+        """Let everything that follows from this event happen, until nothing more does.
+
+        A restart without a delay comes before the jobs that are queued, as systemd's timers do: what is to stop with the unit that went is
+        restarted with it instead.
+        """
         core = self.core
+        for name in sorted(core.changed):
+            self._restart_if_due(name)
         while True:
             self.jobs.run_ready()
             if self.reactions.settle():
@@ -279,6 +285,14 @@ class Engine:
             timeouts.on_watchdog(core, state, "no WATCHDOG=1 in time")
         elif state.name in core.idle_pending and state.entered_us + timeouts.IDLE_WAIT_US <= now_us:
             life.launch_idle(core, state)
+
+    def _restart_if_due(self, name: str) -> None:
+        spec, state = self.core.specs.get(name), self.core.states.get(name)
+        if spec is None or spec.service is None or state is None or state.sub != S.AUTO_RESTART:
+            return
+        at_us = timeouts.state_deadline_of(spec.service, state)
+        if at_us is not None and at_us <= self.core.now.mono_us:
+            self._restart(state)
 
     def _restart(self, state: UnitState) -> None:
         """The wait before an automatic restart is over (service_enter_restart)."""

@@ -49,6 +49,8 @@ def _go_on(arguments: list[str]) -> int:
 
 def main() -> None:
     """Entry point of `supd`."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C before anything was started ends it without a traceback
     arguments = sys.argv[1:]
     if TABLE_VARIABLE in os.environ:
         sys.exit(_go_on(arguments))

@@ -166,11 +166,11 @@ exec_start = "sh -c 'sleep 1000 & exec sleep 1001'"
     (child,) = set(shown["pids"]) - {shown["main_pid"]}
     manager_pid = supd.get("/v1/version")["manager_pid"]
     deadline = Deadline(30)
-    with supd.events(deadline) as events:
-        with limited(manager_pid, resource.RLIMIT_NOFILE, 3):  # nothing new can be opened, what is open stays
-            os.kill(shown["main_pid"], signal.SIGKILL)
-            assert next(event for event in events if event.get("sub_state") not in (None, "running"))["sub_state"] == "stop-sigterm"
-            os.kill(child, 0)  # nobody could be looked for, so nobody is said to be gone
+    # Nothing new can be opened, what is open stays.
+    with supd.events(deadline) as events, limited(manager_pid, resource.RLIMIT_NOFILE, 3):
+        os.kill(shown["main_pid"], signal.SIGKILL)
+        assert next(event for event in events if event.get("sub_state") not in (None, "running"))["sub_state"] == "stop-sigterm"
+        os.kill(child, 0)  # nobody could be looked for, so nobody is said to be gone
     assert supd.wait_until("pair", "failed")["result"] == "signal"
     assert ends_in_time(child, 10)
     assert supd.get("/v1/version")["manager_pid"] == manager_pid

@@ -295,3 +295,16 @@ def test_little_is_imported_before_the_first_manager_and_nothing_heavy_ever() ->
     script = LIGHT.format(root=str(REPOSITORY), early=[*never, "ctypes", "enum", "json", "re", "signal", "typing"], late=never)
     done = subprocess.run([sys.executable, "-S", "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["|"]
+
+
+@pytest.mark.parametrize(("before", "after"), [("default_int_handler", "SIG_DFL"), ("SIG_IGN", "SIG_IGN")])
+def test_ctrl_c_before_anything_was_started_ends_it_without_a_traceback(before: str, after: str) -> None:
+    """And what whoever started supd had ignored (nohup, a background job) stays ignored."""
+    program = f"""import signal
+signal.signal(signal.SIGINT, signal.{before})
+from supervisor.keeper import main
+main.run_keeper = lambda argv: print(signal.getsignal(signal.SIGINT).name)
+main.main()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{after}\n"
