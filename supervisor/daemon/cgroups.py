@@ -7,7 +7,9 @@ Never: moves a process, touches a directory that is not below `<own cgroup>/supd
 Source of the files' meaning: the kernel's cgroup-v2 documentation, "Core Interface Files".
 """
 
+import errno
 import os
+import resource
 import select
 from collections.abc import Callable
 
@@ -17,6 +19,7 @@ from supervisor.daemon.proctable import LACKING
 _SUFFIX = ".unit"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_@-.")
 _NAME_LENGTH_MAX = 200
+_SPARED = 16  # descriptors that waiting leaves to those who look and signal
 
 
 def escape(unit: str) -> str:
@@ -244,7 +247,7 @@ class EmptyWatch:
     def watch(self, unit: str) -> None:
         """Report the unit's next changes. The caller asks `is_populated` after this, so that no change falls in between.
 
-        OSError: there is no descriptor for it.
+        OSError: there is no descriptor for it, but for those with which processes are looked at and signalled.
         """
         if unit in self._file_of:
             return
@@ -254,6 +257,9 @@ class EmptyWatch:
             if error.errno in LACKING:
                 raise
             return  # no directory: empty already
+        if descriptor >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARED:
+            os.close(descriptor)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         os.read(descriptor, 4096)  # a change counts from the last read
         self._epoll.register(descriptor, select.EPOLLPRI)
         self._unit_of[descriptor] = unit

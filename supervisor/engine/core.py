@@ -40,6 +40,7 @@ class Core:
         self.leaving: tuple[int, str] | None = None  # exit status and reason of a shutdown under way
         self.left = False
         self.idle_pending: dict[str, None] = {}  # services of type idle that wait for the queue to be empty
+        self.restarts_due: dict[str, None] = {}  # units whose restart has no delay, within the event that brought it about
         self.job_count = 0
         self.not_down: set[str] = set()  # units that are neither inactive nor failed
         self.impossible_count = 0

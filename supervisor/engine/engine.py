@@ -103,7 +103,8 @@ class Engine:
         restarted with it instead.
         """
         core = self.core
-        for name in sorted(core.changed):
+        due, core.restarts_due = core.restarts_due, {}
+        for name in due:
             self._restart_if_due(name)
         while True:
             self.jobs.run_ready()
@@ -114,6 +115,7 @@ class Engine:
                     life.launch_idle(core, core.state_of(name))
                 continue
             break
+        core.restarts_due.clear()  # what failed only just now waits for its deadline, so that this comes to an end
         if core.vanished or self._deferred:
             self._drop_vanished()
         if core.leaving is not None and not core.left and not core.not_down and core.job_count == 0:

@@ -337,6 +337,8 @@ def enter_dead(core: Core, state: UnitState, result: Result, *, allows_restart: 
     state.restart_at_us = core.now.mono_us + delay if delay is not None else -1
     wait = "never" if delay is None else f"in {delay / 1_000_000:g} s"
     core.note(state.name, "restart", f"restart {wait}: {reason}", delay_us=delay, n_restarts=state.n_restarts + 1)
+    if delay == 0:
+        core.restarts_due[state.name] = None
     set_state(core, state, S.AUTO_RESTART)
 
 

@@ -169,3 +169,15 @@ def test_the_moment_of_the_next_attempt_is_shown_while_it_is_waited_for() -> Non
     world.advance(5 * SECOND)
     assert world.show("a")["sub_state"] == "running"
     assert world.show("a")["next_time_s"] is None
+
+
+@pytest.mark.parametrize(("restart_us", "is_restarted"), [(0, True), (1 * MS, False)])
+@pytest.mark.parametrize("order", [(), ("b",)])
+def test_a_restart_without_a_delay_takes_along_who_is_bound(restart_us: int, is_restarted: bool, order: tuple[str, ...]) -> None:
+    """systemd's timers come before its queue of jobs: the restart takes the place of the stop that is queued for who is bound."""
+    world = World(unit("a", binds_to=["b"], after=order), unit("b", restart="always", restart_us=restart_us))
+    world.start("a")
+    world.signal("b", 9)
+    world.advance(SECOND)
+    assert world.active("b") == "active"
+    assert (world.active("a"), world.starts("a")) == (("active", 2) if is_restarted else ("inactive", 1))

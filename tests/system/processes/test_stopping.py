@@ -1,6 +1,7 @@
 """A stop is true: whatever tree a unit grows, it is found, it is signalled, and its end is told. In both ways of tracking."""
 
 import os
+import resource
 import signal
 
 from supervisor.daemon.proctable import scan
@@ -244,3 +245,28 @@ def test_a_daemon_whose_first_thread_has_ended_is_known_by_its_environment(world
     world.kill("web", signal.SIGKILL, is_repeated=True)
     world.wait_empty("web")
     assert not world.is_alive(child)
+
+
+def test_waiting_leaves_descriptors_to_those_who_look_and_signal(world: World) -> None:
+    leader = world.spawn("web", "say('up')\nstay()")
+    world.hear("up")
+    answers: list[Emptied] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_next_descriptor() + 12, hard))
+    try:
+        before = len(os.listdir("/proc/self/fd"))
+        world.processes.watch_empty("web", 1, answers.append)
+        world.turn()
+        held = len(os.listdir("/proc/self/fd")) - before
+        world.kill("web", signal.SIGTERM)
+        world.wait_exit(leader)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert held == (0 if world.tracking == "cgroup" else 1)  # in scan mode a process is watched, one of four at most
+    assert world.wait_empty("web", token=2) == Emptied("web", 2)
+
+
+def _next_descriptor() -> int:
+    descriptor = os.open("/dev/null", os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
