@@ -113,7 +113,8 @@ async def test_who_takes_a_filter_away_without_having_moved_is_back_where_he_was
         await until(pilot, lambda: app.selected_unit == "zebra")
         await press(pilot, *"ra!", "escape")
         await until(pilot, lambda: app.selected_unit == "unit-40")
-        assert screen_text(app).splitlines()[3:12] == before.splitlines()[3:12]
+        # By name: a figure that was not known yet may have come meanwhile.
+        assert [line[:20] for line in screen_text(app).splitlines()[3:12]] == [line[:20] for line in before.splitlines()[3:12]]
         await press(pilot, "/", *"-1", "enter", "k")
         [line] = [at for at, text in enumerate(screen_text(app).splitlines()) if "●  unit-18 " in text]  # not the log below, which follows
         await press(pilot, "escape")  # who has moved stays where he went, on the same line of the screen
