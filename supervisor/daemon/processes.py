@@ -14,6 +14,8 @@ Laws:
   joined its cgroup yet, and between death and the keeper's word it is not over.
 - Nothing polls. Emptiness is told by `cgroup.events`, or in scan mode by the end of the processes seen; one scan then serves
   every unit that waits.
+- Without a descriptor to look with, who is left is unknown, not nobody. Then, and only then, looks and signals are tried again by the
+  clock.
 - In scan mode a signal that may end a process waits for the scan before it (one turn of the loop): an orphan's parent must have
   been seen while it lived.
 

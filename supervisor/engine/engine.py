@@ -105,7 +105,8 @@ class Engine:
         core = self.core
         due, core.restarts_due = core.restarts_due, {}
         for name in due:
-            self._restart_if_due(name)
+            if (state := core.states[name]).sub == S.AUTO_RESTART:  # else something decided otherwise within this event
+                self._unit_is_due(state, core.now.mono_us)
         while True:
             self.jobs.run_ready()
             if self.reactions.settle():
@@ -287,14 +288,6 @@ class Engine:
             timeouts.on_watchdog(core, state, "no WATCHDOG=1 in time")
         elif state.name in core.idle_pending and state.entered_us + timeouts.IDLE_WAIT_US <= now_us:
             life.launch_idle(core, state)
-
-    def _restart_if_due(self, name: str) -> None:
-        spec, state = self.core.specs.get(name), self.core.states.get(name)
-        if spec is None or spec.service is None or state is None or state.sub != S.AUTO_RESTART:
-            return
-        at_us = timeouts.state_deadline_of(spec.service, state)
-        if at_us is not None and at_us <= self.core.now.mono_us:
-            self._restart(state)
 
     def _restart(self, state: UnitState) -> None:
         """The wait before an automatic restart is over (service_enter_restart)."""
